@@ -1,0 +1,184 @@
+"""What happens to a photograph before a network sees it.
+
+Two steps, kept apart because the signals of reversed networks must be taken back through one of
+them only:
+
+1. *fit*: a photograph of any size becomes an RGB image in [0, 1] of the size the network is fed
+   (resize on 8-bit pixels with an antialiased kernel, aspect kept, then centre crop);
+2. *normalize*: that image becomes the network's input, per channel
+   `x = (scale * image - mean) / std`, in the network's own channel order.
+
+Step 2 is affine, so a gradient with respect to `x` becomes one with respect to the RGB image by
+`scale / std` and a permutation of channels: `pull_back`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from phosphene.errors import ImageError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+Order = Literal["RGB", "BGR", "gray", "any"]
+Resize = Literal["shorter", "stretch"]
+Interpolation = Literal["bilinear", "bicubic"]
+
+# ITU-R BT.601, the luma of JPEG and of PIL's "L".
+LUMA = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where on a photograph the network's input lies.
+
+    Attributes:
+        photograph: (h, w) of the photograph, pixels.
+        resized: (h, w) of the photograph after the resize.
+        box: (top, left, height, width) of the input inside the resized photograph.
+    """
+
+    photograph: tuple[int, int]
+    resized: tuple[int, int]
+    box: tuple[int, int, int, int]
+
+    def on_photograph(self) -> tuple[float, float, float, float]:
+        """Return the box (top, left, height, width) in pixels of the photograph itself."""
+        (ph, pw), (rh, rw), (top, left, height, width) = self.photograph, self.resized, self.box
+        return top * ph / rh, left * pw / rw, height * ph / rh, width * pw / rw
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a network wants its images.
+
+    Attributes:
+        input_size: (h, w) that the network is fed by default, pixels.
+        mean: Subtracted per channel, in the network's channel order, after `scale`.
+        std: Divided by per channel, likewise.
+        scale: The range of the network's pixels: 1 for [0, 1], 255 for [0, 255].
+        order: The network's channels: `"RGB"`, `"BGR"`, `"gray"` (one channel, BT.601 luma), or
+            `"any"` for networks of other inputs (tensors go in as they are, photographs do not).
+        resize: `"shorter"` brings the shorter side to `resize_to`, keeping the aspect, and crops
+            the centre; `"stretch"` goes straight to `input_size`.
+        resize_to: Length of the shorter side after the resize, pixels; `None` is the longer of
+            `input_size`.
+        interpolation: Antialiased kernel of the resize.
+
+    >>> Preprocessing((227, 227), mean=(104, 117, 123), std=(1, 1, 1), scale=255, order="BGR")
+    Preprocessing(227x227, BGR * 255 - (104, 117, 123), shorter side 227)
+    """
+
+    input_size: tuple[int, int]
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    scale: float = 1.0
+    order: Order = "RGB"
+    resize: Resize = "shorter"
+    resize_to: int | None = None
+    interpolation: Interpolation = "bilinear"
+
+    def __repr__(self) -> str:
+        """Say it in one line, the way papers do."""
+        height, width = self.input_size
+        scale = f" * {self.scale:g}" if self.scale != 1 else ""
+        mean = f" - {_numbers(self.mean)}" if any(self.mean) else ""
+        std = f" / {_numbers(self.std)}" if any(s != 1 for s in self.std) else ""
+        resize = f"shorter side {self.shorter_side}" if self.resize == "shorter" else "stretched"
+        return f"Preprocessing({height}x{width}, {self.order}{scale}{mean}{std}, {resize})"
+
+    @property
+    def shorter_side(self) -> int:
+        """Length of the shorter side after the resize, pixels."""
+        return self.resize_to or max(self.input_size)
+
+    @property
+    def channels(self) -> int | None:
+        """How many channels the network has at its input; `None` where that is not fixed."""
+        return {"RGB": 3, "BGR": 3, "gray": 1, "any": None}[self.order]
+
+    def fit(self, photograph: Image, whole: bool = False) -> tuple[Image, Frame]:
+        """Bring a photograph to the size the network is fed.
+
+        Args:
+            photograph: RGB photograph of any size.
+            whole: Keep the whole photograph after the resize (for fully convolutional
+                application) instead of cropping its centre.
+
+        Returns:
+            The RGB image and the frame that says which part of the photograph it is.
+        """
+        from PIL.Image import Resampling
+
+        kernel = Resampling.BICUBIC if self.interpolation == "bicubic" else Resampling.BILINEAR
+        width, height = photograph.size
+        if self.resize == "stretch" and not whole:
+            resized = self.input_size
+        else:
+            ratio = self.shorter_side / min(height, width)
+            resized = (max(1, round(height * ratio)), max(1, round(width * ratio)))
+        image = photograph
+        if resized != (height, width):
+            image = photograph.resize((resized[1], resized[0]), kernel)
+        crop = resized if whole else self.input_size
+        top, left = (resized[0] - crop[0]) // 2, (resized[1] - crop[1]) // 2
+        if crop != resized:
+            # A crop larger than the resized photograph pads with black, as Caffe does not: say so.
+            if top < 0 or left < 0:
+                raise ImageError(
+                    f"an input of {crop[0]}x{crop[1]} px cannot be cropped from a photograph "
+                    f"resized to {resized[0]}x{resized[1]}: raise resize_to to at least "
+                    f"{max(crop)}"
+                )
+            image = image.crop((left, top, left + crop[1], top + crop[0]))
+        return image, Frame((height, width), resized, (top, left, crop[0], crop[1]))
+
+    def normalize(self, image: Tensor) -> Tensor:
+        """Turn RGB images in [0, 1] into the network's input, differentiably.
+
+        Args:
+            image: (b, 3, h, w) RGB in [0, 1]; for `"gray"` (b, 1, h, w) passes too; for `"any"`
+                whatever the network takes.
+
+        Returns:
+            (b, c, h, w), `(scale * image - mean) / std` in the network's channel order.
+        """
+        if self.order == "BGR":
+            image = image.flip(1)
+        elif self.order == "gray" and image.shape[1] == 3:
+            image = (image * image.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+        if self.scale != 1:
+            image = image * self.scale
+        if any(self.mean):
+            image = image - image.new_tensor(self.mean).view(1, -1, 1, 1)
+        if any(s != 1 for s in self.std):
+            image = image / image.new_tensor(self.std).view(1, -1, 1, 1)
+        return image
+
+    def denormalize(self, x: Tensor) -> Tensor:
+        """Undo `normalize`: (b, c, h, w) network input -> RGB (gray stays gray) in [0, 1]."""
+        x = x * x.new_tensor(self.std).view(1, -1, 1, 1)
+        x = (x + x.new_tensor(self.mean).view(1, -1, 1, 1)) / self.scale
+        return x.flip(-3) if self.order == "BGR" else x
+
+    def pull_back(self, signal: Tensor) -> Tensor:
+        """Take a signal on the network's input back to the RGB image.
+
+        Args:
+            signal: (..., c, h, w), a derivative with respect to the network's input.
+
+        Returns:
+            (..., c, h, w), the derivative with respect to the image in [0, 1], channels in RGB
+            order. A gray network keeps its one channel.
+        """
+        gain = [self.scale / s for s in self.std]
+        if any(g != 1 for g in gain):
+            signal = signal * signal.new_tensor(gain).view(-1, 1, 1)
+        return signal.flip(-3) if self.order == "BGR" else signal
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return "(" + ", ".join(f"{v:g}" for v in values) + ")" if len(values) > 1 else f"{values[0]:g}"

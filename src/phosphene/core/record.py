@@ -1,0 +1,165 @@
+"""Recording activations: the only forward hooks of the house.
+
+A pass is run on the user's own model with hooks on the modules asked for and on no others. Each
+hook notes the value and the *edge* (tape node and output number) that the module's output had at
+the moment the module returned: a later in-place layer may overwrite the value and move the tensor
+to another node, but not change what was noted. Once everything asked for has been seen the pass
+is ended, so that no layer behind the last one runs.
+
+Hooks answer only in the thread that put them there, so two threads may look into one model.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+from phosphene.core.layers import Address, paths
+from phosphene.errors import LayerNeverRan, NetworkError
+
+
+@dataclass(frozen=True)
+class Capture:
+    """What one layer put out.
+
+    Attributes:
+        address: The module and which of its calls.
+        module: The module itself.
+        value: Its output, detached and safe from later in-place layers; the live tensor for the
+            layer that ended the pass; `None` if not kept.
+        shape: Shape of its output, batch included.
+        edge: Where on the tape its output was made; `None` where no gradient flows.
+    """
+
+    address: Address
+    module: nn.Module
+    value: Tensor | None
+    shape: tuple[int, ...]
+    edge: GradientEdge | None
+
+
+class _Reached(BaseException):
+    """Ends a forward pass; no `Exception`, so that a model's own handlers let it through."""
+
+
+def record(
+    module: nn.Module,
+    x: Tensor,
+    wanted: Iterable[Address] | None,
+    *,
+    stop: bool = False,
+    values: bool = True,
+    run: Callable[[nn.Module, Tensor], Any] | None = None,
+) -> tuple[Any, dict[Address, Capture]]:
+    """Run a model once and note what layers put out.
+
+    Args:
+        module: The model, in the mode it should run in.
+        x: Its input.
+        wanted: The layers to note; `None` notes every call of every module.
+        stop: End the pass as soon as all wanted layers have been seen; the output is then `None`
+            (unless the model ended by itself first).
+        values: Keep the layers' values, not only their shapes and edges.
+        run: How to call the model; `module(x)` by default.
+
+    Returns:
+        The model's output, and the captures by address in the order the layers ran.
+
+    Raises:
+        LayerNeverRan: A wanted layer was not called, or not often enough.
+    """
+    known = paths(module)
+    targets = None if wanted is None else list(dict.fromkeys(wanted))
+    missing = set(targets or ())
+    captured: dict[Address, Capture] = {}
+    owner = threading.get_ident()
+    first_path: dict[int, str] = {}
+    for path, child in known.items():
+        first_path.setdefault(id(child), path)
+    chosen = known if targets is None else {a.path: known[a.path] for a in targets}
+    calls: dict[int, int] = {}
+    spelled = {id(child): path for path, child in reversed(chosen.items())}
+    hooks = []
+
+    def note(child: nn.Module, _: Any, output: Any) -> None:
+        if threading.get_ident() != owner:
+            return
+        call = calls[id(child)] = calls.get(id(child), -1) + 1
+        address = Address(spelled[id(child)], call)
+        if targets is not None and address not in missing:
+            return
+        tensor = first_tensor(output)
+        if tensor is None:
+            return
+        last = stop and missing == {address}
+        value = None
+        if values:
+            # The layer behind may work in place; where none runs any more there is no danger.
+            value = tensor if last else tensor.detach().clone()
+        edge = get_gradient_edge(tensor) if tensor.requires_grad else None
+        captured[address] = Capture(address, child, value, tuple(tensor.shape), edge)
+        missing.discard(address)
+        if last:
+            raise _Reached
+
+    try:
+        for child in {id(child): child for child in chosen.values()}.values():
+            hooks.append(child.register_forward_hook(note))
+        output = run(module, x) if run else module(x)
+    except _Reached:
+        output = None
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if missing:
+        raise LayerNeverRan(_never_ran(sorted(map(str, missing)), known, calls))
+    return output, captured
+
+
+def first_tensor(output: Any) -> Tensor | None:
+    """Return the tensor in a module's output: itself, or the first in a tuple, list or mapping."""
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, dict):
+        output = output.values()
+    if hasattr(output, "to_tuple"):
+        output = output.to_tuple()
+    if isinstance(output, Iterable):
+        for entry in output:
+            if isinstance(entry, Tensor):
+                return entry
+    return None
+
+
+def output_tensor(output: Any) -> Tensor:
+    """Return the tensor in a model's output, or raise `NetworkError`."""
+    logits = getattr(output, "logits", None)
+    tensor = logits if isinstance(logits, Tensor) else first_tensor(output)
+    if tensor is None:
+        raise NetworkError(
+            f"the network returned {type(output).__name__}, which holds no tensor: wrap it so "
+            "that it returns its class scores or maps"
+        )
+    return tensor
+
+
+def _never_ran(names: list[str], known: dict[str, nn.Module], calls: dict[int, int]) -> str:
+    name = names[0]
+    base = name if name in known else name.rpartition("_")[0]
+    count = calls.get(id(known.get(base)), -1) + 1
+    if count:
+        return f"layer {name!r} never ran: {base!r} is called {count} time(s) in one pass"
+    child = known.get(base)
+    script = isinstance(child, torch.jit.ScriptModule)
+    why = (
+        "it is part of a scripted model, whose inside cannot be recorded; open the eager model"
+        if script
+        else "the forward pass does not call it as a module; choose a layer that it does call"
+    )
+    return f"layer {name!r} never ran: {why}"

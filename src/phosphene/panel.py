@@ -1,0 +1,89 @@
+"""What a result shows: pictures in rows, with a line under each.
+
+Every result says in `panel()` which pictures it consists of, and nothing about how they are
+drawn: `phosphene.view` draws a `Panel` as PNG or as a page without knowing what it came from.
+`Shows` gives a result its ways of being looked at: in a notebook, and saved to a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL.Image import Image
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture.
+
+    Attributes:
+        image: 8-bit RGB.
+        caption: One line to stand under it; empty for none.
+        note: More about it, for places that can fold it away.
+    """
+
+    image: Image
+    caption: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Pictures in rows, with a heading and what there is to say about them.
+
+    Attributes:
+        title: Heading.
+        rows: Tiles by row, and in front of each row its own heading (may be empty).
+        facts: What was done, by name: network, layer, rules, versions. Enough to do it again.
+        warnings: Sentences a person should not miss.
+    """
+
+    title: str
+    rows: tuple[tuple[str, tuple[Tile, ...]], ...]
+    facts: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+class Shows:
+    """A result that can be looked at."""
+
+    def panel(self) -> Panel:
+        """Say which pictures the result consists of."""
+        raise NotImplementedError
+
+    def save(self, path: str | Path) -> Path:
+        """Write what the result shows.
+
+        Args:
+            path: `.png` (or `.jpg`, `.webp`) for one picture, `.html` for a page with all
+                pictures inside, anything without a suffix for a folder of both and every tile.
+
+        Returns:
+            The file, or the folder's page.
+
+        Raises:
+            OutputError: It cannot be written there.
+        """
+        from phosphene.view import save
+
+        return save(self.panel(), path)
+
+    def picture(self) -> Image:
+        """Draw everything as one RGB picture."""
+        from phosphene.view import draw
+
+        return draw(self.panel())
+
+    def _repr_png_(self) -> bytes:
+        """Show in a notebook."""
+        from phosphene.view import png
+
+        return png(self.panel())
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook that prefers HTML."""
+        from phosphene.view import fragment
+
+        return fragment(self.panel())

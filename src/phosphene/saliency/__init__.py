@@ -1,0 +1,1 @@
+"""Which pixels made a unit fire."""

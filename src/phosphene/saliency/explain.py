@@ -1,0 +1,224 @@
+"""Explaining a unit: one forward pass, then one backward pass for every reversed network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from phosphene.core.network import Network
+from phosphene.core.preprocessing import Frame
+from phosphene.core.representation import Representation
+from phosphene.core.reversal import DECONVNET, GUIDED, SALIENCY, Reversal, backward
+from phosphene.core.tape import Tape
+from phosphene.core.unit import Seed, Unit
+from phosphene.errors import UnitError
+from phosphene.provenance import versions
+from phosphene.saliency.result import Explanation, Saliency
+
+AnyUnit = Unit | int | str | None
+AnyRule = Reversal | str
+
+# How often a random unit is drawn again while its signal is zero.
+_DRAWS = 20
+
+
+def explain(
+    net: Network,
+    photo: Any,
+    unit: AnyUnit | Sequence[AnyUnit] = None,
+    rules: AnyRule | Sequence[AnyRule] = (SALIENCY, DECONVNET, GUIDED),
+    *,
+    layer: str | None = None,
+    to: str | None = None,
+    whole: bool = False,
+    top: int = 5,
+) -> Explanation:
+    """Show which pixels made a unit fire, by several reversed networks.
+
+    Args:
+        net: The network.
+        photo: A photograph (file, PIL image, array), which is resized and cropped as the network
+            wants it; a tensor (c, h, w) or (b, c, h, w) in [0, 1], which is taken as it is; or a
+            list of photographs of one size after preprocessing.
+        unit: Where to start: a `Unit`; a channel of `layer`; without a layer a class, by name or
+            index; `None` is the strongest unit of the layer, without a layer the strongest class.
+            A list of these is sent back in one batched pass.
+        rules: Which reversed networks, as values or names.
+        layer: Layer of the unit; the class scores if `None`.
+        to: Stop at this inner layer instead of the image.
+        whole: Show the network the whole photograph instead of the centre crop.
+        top: How many classes to name in the result; 0 saves the pass behind the layer.
+
+    Returns:
+        One `Saliency` per unit and rule. The signal is with respect to RGB in [0, 1].
+
+    Raises:
+        NothingToReverse: A rule changes ReLUs, and there are none.
+        OpaqueGraph: A rule needs to look into compiled or scripted code.
+        UnknownLayer, UnknownClass, UnknownRule, UnitError, ImageError, NotFinite: As they say.
+
+    *Reference.* Mahendran & Vedaldi, ECCV 2016, sections 2 and 3; Simonyan et al. 2014, section 3.
+    """
+    image, frames, names = _images(net, photo, whole)
+    chosen = [Reversal.parse(r) if isinstance(r, str) else r for r in _listed(rules)]
+    units = [_unit(net, u, layer) for u in _listed(unit)]
+    cut = net[layer] if layer is not None else net.scores
+    cuts: list[Representation] = [cut] if not top or layer is not None else [cut, net.output]
+    tapes = net.tapes(image, cuts, [to] if to else [])
+    tape = tapes[0]
+    likely = _likely(net, tapes[1] if len(tapes) > 1 else None, top)
+    seeds = [_planted(u, tape, chosen[0], to) for u in units]
+    saliencies = _signals(net, tape, units, seeds, chosen, to)
+    scores = cut.layer == net.scores.layer if layer is not None else True
+    facts = {
+        "network": net.name,
+        "preprocessing": repr(net.preprocessing),
+        "layer": tape.layer or "class scores",
+        "unit": "; ".join(str(u) for u in units),
+        "rules": ", ".join(str(rule) for rule in chosen),
+        "census": str(tape.census),
+        **versions(),
+    }
+    labels = net.labels if scores else ()
+    return Explanation(
+        image.detach(), saliencies, names, frames, net.name, tape.layer, labels, likely, facts
+    )
+
+
+def explain_many(
+    net: Network, photos: Iterable[Any], *args: Any, batch: int = 8, **kwargs: Any
+) -> Iterator[Explanation]:
+    """Explain photographs one after another, running them through the network in batches.
+
+    Args:
+        net: The network.
+        photos: Photographs as for `explain`, taken one at a time, so that a generator may feed it.
+        *args: As for `explain`.
+        batch: How many go through the network together. Photographs of different sizes after
+            preprocessing (`whole=True`) go alone.
+        **kwargs: As for `explain`.
+
+    Yields:
+        An `Explanation` for each photograph, in order.
+    """
+    waiting: list[Any] = []
+    for photo in photos:
+        waiting.append(photo)
+        if len(waiting) == batch or kwargs.get("whole"):
+            yield from _one_by_one(explain(net, waiting, *args, **kwargs))
+            waiting = []
+    if waiting:
+        yield from _one_by_one(explain(net, waiting, *args, **kwargs))
+
+
+def _one_by_one(together: Explanation) -> Iterator[Explanation]:
+    for i in range(len(together.names)):
+        part = slice(i, i + 1)
+        saliencies = tuple(
+            replace(
+                s,
+                signal=s.signal[part],
+                channel=s.channel[part],
+                at=s.at[part],
+                score=s.score[part],
+                map=s.map[part],
+            )
+            for s in together.saliencies
+        )
+        yield replace(
+            together,
+            image=together.image[part],
+            saliencies=saliencies,
+            names=together.names[part],
+            frames=together.frames[part],
+            top=together.top[part],
+        )
+
+
+def _images(
+    net: Network, photo: Any, whole: bool
+) -> tuple[Tensor, tuple[Frame, ...], tuple[str, ...]]:
+    if isinstance(photo, Tensor) and photo.dim() == 4:
+        photos = list(photo)
+    else:
+        photos = list(photo) if isinstance(photo, list | tuple) else [photo]
+    if not photos:
+        raise UnitError("there is no photograph to explain: the list is empty")
+    prepared = [net.prepare(p, whole) for p in photos]
+    names = tuple(
+        Path(p).name if isinstance(p, str | Path) else f"image {i}" if len(photos) > 1 else "image"
+        for i, p in enumerate(photos)
+    )
+    return torch.cat([image for image, _ in prepared]), tuple(f for _, f in prepared), names
+
+
+def _listed(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, list | tuple) else [given]
+
+
+def _unit(net: Network, unit: AnyUnit, layer: str | None) -> Unit:
+    if unit is None:
+        return Unit.strongest()
+    if isinstance(unit, str):
+        unit = Unit.of_class(unit)
+    if isinstance(unit, int):
+        unit = Unit(unit) if layer is not None else Unit.of_class(unit)
+    if unit.kind != "class":
+        return unit
+    if layer is not None and net.address(layer) != net.scores.address:
+        raise UnitError(
+            f"{unit} is a class, and layer {layer!r} does not hold the class scores: leave out the "
+            "layer, or give a channel number"
+        )
+    return Unit(net.class_index(unit.name), at=unit.at)
+
+
+def _planted(unit: Unit, tape: Tape, rule: Reversal, to: str | None) -> Seed:
+    """Make a unit's seed; a random unit is drawn again while nothing comes back from it."""
+    seed = unit.plant(tape.activation)
+    if unit.kind != "random":
+        return seed
+    for draw in range(1, _DRAWS):
+        if (backward(tape, seed.p, rule, to).flatten(1).abs().amax(1) > 0).all():
+            break
+        # Draws of one unit must not run into those of its neighbours in a series of seeds.
+        seed = replace(unit, seed=unit.seed + 1_000_003 * draw).plant(tape.activation)
+    return seed
+
+
+def _signals(
+    net: Network,
+    tape: Tape,
+    units: Sequence[Unit],
+    seeds: Sequence[Seed],
+    rules: Sequence[Reversal],
+    to: str | None,
+) -> tuple[Saliency, ...]:
+    p = seeds[0].p if len(seeds) == 1 else torch.stack([seed.p for seed in seeds])
+    found: dict[tuple[int, int], Saliency] = {}
+    for j, rule in enumerate(rules):
+        signals = backward(tape, p, rule, to, keep=j + 1 < len(rules))
+        if to is None:
+            signals = net.preprocessing.pull_back(signals)
+        for i, (unit, seed) in enumerate(zip(units, seeds, strict=True)):
+            signal = signals if len(seeds) == 1 else signals[i]
+            found[i, j] = Saliency(
+                signal, unit, seed.channel, seed.at, seed.score, rule, tape.census, to or ""
+            )
+    return tuple(found[i, j] for i in range(len(units)) for j in range(len(rules)))
+
+
+def _likely(net: Network, tape: Tape | None, top: int) -> tuple[tuple[tuple[str, float], ...], ...]:
+    if tape is None or not top or tape.activation.dim() not in (2, 4):
+        return ()
+    probabilities = net.as_probabilities(tape.activation)
+    values, indices = probabilities.topk(min(top, net.classes))
+    return tuple(
+        tuple((net.label(int(i)), float(v)) for i, v in zip(row, value, strict=True))
+        for row, value in zip(indices, values, strict=True)
+    )

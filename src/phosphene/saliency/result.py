@@ -1,0 +1,181 @@
+"""What a reversed network says, and how it shows itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from phosphene import display
+from phosphene.core.preprocessing import Frame
+from phosphene.core.reversal import Reversal
+from phosphene.core.tape import Census
+from phosphene.core.unit import Unit
+from phosphene.errors import UnknownRule, nearest
+from phosphene.image import to_image
+from phosphene.panel import Panel, Shows, Tile
+
+
+@dataclass(frozen=True, eq=False)
+class Saliency:
+    """What one reversed network sends back to the image from one unit, for each image of a batch.
+
+    Attributes:
+        signal: (b, c, h, w), signed, per unit of RGB in [0, 1]; at an inner layer, that layer's
+            shape. For the derivative rule it is d score / d image.
+        unit: The unit asked for.
+        channel: (b,) the channel it turned out to be; -1 where it is no single one.
+        at: (b, 2) its row and column on the layer's map; -1 where it is no single one.
+        score: (b,) how strong it is: inner product of seed and activation.
+        rule: The reversed network.
+        census: The bottlenecks between image and unit.
+        to: Name of the inner layer the signal was stopped at; empty for the image.
+        map: (b, 1, h, w) magnitude: the largest over the channels of each pixel (Simonyan et al.
+            2014, section 3.1). NaN where nothing is known.
+    """
+
+    signal: Tensor
+    unit: Unit
+    channel: Tensor
+    at: Tensor
+    score: Tensor
+    rule: Reversal
+    census: Census
+    to: str = ""
+    map: Tensor = field(default_factory=lambda: torch.empty(0))
+
+    def __post_init__(self) -> None:
+        if not self.map.numel():
+            object.__setattr__(self, "map", self.signal.abs().amax(1, keepdim=True))
+
+    @property
+    def empty(self) -> Tensor:
+        """(b,) whether the signal is zero everywhere."""
+        return self.map.nan_to_num().flatten(1).amax(1) == 0
+
+    def shown(self) -> Tensor:
+        """(b, 3, h, w) RGB in [0, 1]: the signal around mid-gray, or heat if it is no image."""
+        if self.signal.shape[1] in (1, 3) and not self.to:
+            return display.show_signal(self.signal).expand(-1, 3, -1, -1)
+        return display.heat(display.normalize_map(self.map))
+
+    def overlay(self, image: Tensor) -> Tensor:
+        """(b, 3, h, w) RGB in [0, 1]: the map as heat over (b, 3 or 1, h, w) images."""
+        return display.overlay(display.normalize_map(self.map), image.float())
+
+    def unit_name(self, index: int, labels: tuple[str, ...] = ()) -> str:
+        """Say which unit of image `index` the signal started from."""
+        channel, (row, column) = int(self.channel[index]), self.at[index].tolist()
+        if channel < 0:
+            return str(self.unit)
+        name = f"{channel}" + (f" ({labels[channel]})" if channel < len(labels) else "")
+        place = f" at ({row}, {column})" if row >= 0 else ", all positive positions"
+        return f"unit {name}{place}"
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation(Shows):
+    """What several reversed networks say about the same images, from one forward pass.
+
+    A sequence of `Saliency`, unit by unit and within a unit rule by rule; also addressed by rule:
+    `explanation["guided"]`.
+
+    Attributes:
+        image: (b, c, h, w) RGB in [0, 1], what the network was shown.
+        saliencies: The signals.
+        names: (b) what to call the images.
+        frames: (b) which part of its photograph each image is.
+        network: Name of the network.
+        layer: Name of the layer the units are in.
+        labels: Class names, where the layer holds the class scores.
+        top: (b) the most probable classes, as (name, probability), best first; may be empty.
+        facts: Versions, arguments and seed: enough to do it again.
+    """
+
+    image: Tensor
+    saliencies: tuple[Saliency, ...]
+    names: tuple[str, ...]
+    frames: tuple[Frame, ...]
+    network: str
+    layer: str
+    labels: tuple[str, ...] = ()
+    top: tuple[tuple[tuple[str, float], ...], ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.saliencies)
+
+    def __iter__(self) -> Iterator[Saliency]:
+        return iter(self.saliencies)
+
+    def __getitem__(self, rule: int | str | Reversal) -> Saliency:
+        """Return a saliency by its number, or the first of a rule."""
+        if isinstance(rule, int):
+            return self.saliencies[rule]
+        wanted = Reversal.parse(rule) if isinstance(rule, str) else rule
+        for saliency in self.saliencies:
+            if saliency.rule == wanted:
+                return saliency
+        known = [saliency.rule.name for saliency in self.saliencies]
+        raise UnknownRule(
+            f"the explanation was made without the rule {wanted.name!r}"
+            f"{nearest(wanted.name, known) or '; it has ' + ', '.join(known)}"
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know: which signals are zero everywhere."""
+        found = []
+        for saliency in self.saliencies:
+            for index in saliency.empty.nonzero().flatten().tolist():
+                found.append(
+                    f"{self.names[index]}: the signal of {saliency.rule} from "
+                    f"{saliency.unit_name(index, self.labels)} is zero everywhere"
+                    + (
+                        "; the rule rectifies everything away below so deep a unit: start from an "
+                        "earlier layer"
+                        if saliency.rule.relu in ("rectify", "mask+rectify")
+                        else "; no pixel changes this unit"
+                    )
+                )
+        return tuple(found)
+
+    def panel(self) -> Panel:
+        """Lay out a row for each image and unit: photograph, signals, map."""
+        rows = []
+        units = list(dict.fromkeys(saliency.unit for saliency in self.saliencies))
+        for index, name in enumerate(self.names):
+            for unit in units:
+                chosen = [s for s in self.saliencies if s.unit is unit or s.unit == unit]
+                rows.append((self._heading(index, name, chosen[0]), self._tiles(index, chosen)))
+        return Panel(self._title(), tuple(rows), self.facts, self.warnings)
+
+    def _title(self) -> str:
+        return f"{self.network}, {self.layer or 'output'}"
+
+    def _heading(self, index: int, name: str, saliency: Saliency) -> str:
+        score = float(saliency.score[index])
+        return f"{name}: {saliency.unit_name(index, self.labels)}, {score:.3g}"
+
+    def _tiles(self, index: int, saliencies: list[Saliency]) -> tuple[Tile, ...]:
+        image = self.image[index].float().cpu()
+        photograph = image if image.shape[0] in (1, 3) else image.mean(0, keepdim=True)
+        seen = ", ".join(f"{name.split(',')[0]} {p:.0%}" for name, p in self._top(index)[:2])
+        tiles = [Tile(to_image(photograph), seen or "image")]
+        for saliency in saliencies:
+            caption = saliency.rule.name + (f" at {saliency.to}" if saliency.to else "")
+            if bool(saliency.empty[index]):
+                caption += ": zero everywhere"
+            shown = to_image(saliency.shown()[index])
+            tiles.append(Tile(shown, caption, str(saliency.census)))
+        first = saliencies[0]
+        if not first.to:
+            known = display.normalize_map(first.map[index].cpu())
+            over = display.overlay(known, photograph.expand(3, -1, -1))
+            tiles.append(Tile(to_image(over), f"map of {first.rule}"))
+        return tuple(tiles)
+
+    def _top(self, index: int) -> tuple[tuple[str, float], ...]:
+        return self.top[index] if index < len(self.top) else ()

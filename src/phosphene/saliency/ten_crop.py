@@ -1,0 +1,153 @@
+"""Class saliency over ten crops, put back on the photograph.
+
+The ten sub-images are the four corners and the centre of the photograph's central square, and
+their mirror images (Krizhevsky et al. 2012). The class is the one most probable on average; each
+crop's map is turned back if it was mirrored, and every pixel of the photograph takes the mean of
+the maps that cover it.
+
+*Reference.* Simonyan et al. 2014, section 3.1: "we computed 10 saliency maps on the 10 sub-images,
+and then averaged them". Where they are put is not said; the authors' later code keeps the maps on
+the central square of the photograph resized to 256 on its shorter side, as here. Outside it the
+map is unknown (NaN).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from phosphene.core.network import Network
+from phosphene.core.preprocessing import Frame
+from phosphene.core.reversal import SALIENCY, Reversal, backward
+from phosphene.core.unit import Unit
+from phosphene.errors import ImageError
+from phosphene.image import as_photograph, to_tensor
+from phosphene.provenance import versions
+from phosphene.saliency.explain import AnyRule, _listed
+from phosphene.saliency.result import Explanation, Saliency
+
+
+def ten_crop(
+    net: Network,
+    photo: Any,
+    class_: str | int | None = None,
+    rules: AnyRule | list[AnyRule] | tuple[AnyRule, ...] = SALIENCY,
+    top: int = 5,
+) -> Explanation:
+    """Show which pixels of a photograph speak for a class, averaged over ten crops.
+
+    Args:
+        net: The network.
+        photo: A file, PIL image or array of any size.
+        class_: Name or index; the most probable class of the ten crops together if `None`.
+        rules: Which reversed networks.
+        top: How many classes to name in the result.
+
+    Returns:
+        One `Saliency` per rule in the frame of the whole photograph: `image` is the photograph,
+        (1, 3, h, w); `signal` and `map` are NaN outside the central square.
+
+    Raises:
+        UnknownClass, UnknownRule, ImageError, NothingToReverse: As for `explain`.
+    """
+    if isinstance(photo, Tensor):
+        raise ImageError("ten crops are taken of photographs: give a file, PIL image or array")
+    photograph = as_photograph(photo)
+    image, frame = net.preprocessing.fit(photograph, whole=True)
+    if net.preprocessing.channels is None:
+        raise ImageError(f"{net.name} does not take photographs, so there is nothing to crop")
+    resized = to_tensor(image)[None].to(net.device, net.dtype)
+    boxes = _boxes(frame.resized, net.preprocessing.input_size)
+    crops = torch.cat([resized[..., t : t + h, s : s + w] for t, s, h, w in boxes])
+    crops = torch.cat([crops, crops.flip(-1)])
+
+    chosen = [Reversal.parse(r) if isinstance(r, str) else r for r in _listed(rules)]
+    scores, output = net.tapes(crops, [net.scores, net.output])
+    probabilities = net.as_probabilities(output.activation).mean(0)
+    index = net.class_index(class_) if class_ is not None else int(probabilities.argmax())
+    unit = Unit(index)
+    seed = unit.plant(scores.activation)
+    cover = _put_back(torch.ones_like(crops[:, :1]), boxes, frame.resized)
+
+    whole = to_tensor(photograph)[None]
+    saliencies = []
+    for j, rule in enumerate(chosen):
+        signal = backward(scores, seed.p, rule, keep=j + 1 < len(chosen))
+        signal = net.preprocessing.pull_back(signal)
+        maps = _put_back(signal.abs().amax(1, keepdim=True), boxes, frame.resized)
+        mean = _put_back(signal, boxes, frame.resized) / cover
+        saliencies.append(
+            Saliency(
+                _to_size(mean, whole.shape[-2:]),
+                unit,
+                torch.tensor([index]),
+                torch.tensor([[-1, -1]]),
+                seed.score.mean()[None].detach(),
+                rule,
+                scores.census,
+                map=_to_size(maps / cover, whole.shape[-2:]),
+            )
+        )
+    values, indices = probabilities.topk(min(top, net.classes))
+    likely = tuple((net.label(int(i)), float(v)) for i, v in zip(indices, values, strict=True))
+    name = getattr(photo, "name", None) or (str(photo) if isinstance(photo, str) else "image")
+    facts = {
+        "network": net.name,
+        "preprocessing": repr(net.preprocessing),
+        "crops": f"10 of {net.preprocessing.input_size}, on the central square",
+        "class": f"{index} ({net.label(index)})",
+        "rules": ", ".join(str(rule) for rule in chosen),
+        **versions(),
+    }
+    size = (int(whole.shape[2]), int(whole.shape[3]))
+    return Explanation(
+        whole,
+        tuple(saliencies),
+        (name.rpartition("/")[2],),
+        (Frame(size, size, (0, 0, *size)),),
+        net.name,
+        scores.layer,
+        net.labels,
+        (likely,),
+        facts,
+    )
+
+
+def _boxes(resized: tuple[int, int], crop: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+    """Place four corners and the centre on the central square of a resized photograph."""
+    (height, width), (h, w) = resized, crop
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    down, right = side - h, side - w
+    if down < 0 or right < 0:
+        raise ImageError(
+            f"crops of {h}x{w} do not fit a photograph resized to {height}x{width}: raise resize_to"
+        )
+    corners = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
+    return [(top + y, left + x, h, w) for y, x in corners]
+
+
+def _put_back(
+    values: Tensor, boxes: list[tuple[int, int, int, int]], resized: tuple[int, int]
+) -> Tensor:
+    """Sum (10, c, h, w) values of crops and mirrored crops at their places: (1, c, H, W)."""
+    frame = values.new_zeros(1, values.shape[1], *resized)
+    half = len(boxes)
+    upright = values[:half] + values[half:].flip(-1)
+    for value, (top, left, height, width) in zip(upright, boxes, strict=True):
+        frame[0, :, top : top + height, left : left + width] += value
+    return frame
+
+
+def _to_size(values: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Resize (1, c, h, w) values bilinearly, keeping what is unknown unknown."""
+    known = ~values.isnan()
+    shape = (int(size[0]), int(size[1]))
+    if values.shape[-2:] == size:
+        return values
+    filled = interpolate(values.nan_to_num(), shape, mode="bilinear", align_corners=False)
+    weight = interpolate(known.to(values), shape, mode="bilinear", align_corners=False)
+    return torch.where(weight > 0, filled / weight, torch.nan)
