@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from phosphene.core.preprocessing import Preprocessing as Preprocessing
     from phosphene.core.receptive_field import ReceptiveField as ReceptiveField
     from phosphene.core.representation import Representation as Representation
-    from phosphene.core.reversal import ARCHITECTURES as ARCHITECTURES
-    from phosphene.core.reversal import DECONVNET as DECONVNET
-    from phosphene.core.reversal import GUIDED as GUIDED
-    from phosphene.core.reversal import LATTICE as LATTICE
-    from phosphene.core.reversal import SALIENCY as SALIENCY
-    from phosphene.core.reversal import Reversal as Reversal
     from phosphene.core.reversal import backward as backward
+    from phosphene.core.rules import ARCHITECTURES as ARCHITECTURES
+    from phosphene.core.rules import DECONVNET as DECONVNET
+    from phosphene.core.rules import GUIDED as GUIDED
+    from phosphene.core.rules import LATTICE as LATTICE
+    from phosphene.core.rules import SALIENCY as SALIENCY
+    from phosphene.core.rules import Reversal as Reversal
     from phosphene.core.tape import Tape as Tape
     from phosphene.core.unit import Unit as Unit
     from phosphene.errors import PhospheneError as PhospheneError
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
     from phosphene.zoo.catalogue import open_network as open_network
 
 _HOMES = {
-    "ARCHITECTURES": "core.reversal",
-    "DECONVNET": "core.reversal",
+    "ARCHITECTURES": "core.rules",
+    "DECONVNET": "core.rules",
     "Explanation": "saliency.result",
-    "GUIDED": "core.reversal",
-    "LATTICE": "core.reversal",
+    "GUIDED": "core.rules",
+    "LATTICE": "core.rules",
     "Network": "core.network",
     "PhospheneError": "errors",
     "Preprocessing": "core.preprocessing",
     "ReceptiveField": "core.receptive_field",
     "Representation": "core.representation",
-    "Reversal": "core.reversal",
-    "SALIENCY": "core.reversal",
+    "Reversal": "core.rules",
+    "SALIENCY": "core.rules",
     "Saliency": "saliency.result",
     "Tape": "core.tape",
     "Unit": "core.unit",

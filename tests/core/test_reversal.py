@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,15 +14,14 @@ from phosphene.core import nodes
 from phosphene.core.network import Network
 from phosphene.core.nodes import register_rule
 from phosphene.core.preprocessing import Preprocessing
-from phosphene.core.reversal import (
+from phosphene.core.reversal import UnknownFunction, backward
+from phosphene.core.rules import (
     ARCHITECTURES,
     DECONVNET,
     GUIDED,
     LATTICE,
     SALIENCY,
     Reversal,
-    UnknownFunction,
-    backward,
 )
 from phosphene.core.unit import Unit
 from phosphene.errors import NothingToReverse, OpaqueGraph, UnknownRule
@@ -213,7 +213,7 @@ def test_saliency_and_deconvnet_differ_only_at_relus() -> None:
     kinds = {n: type(child).__name__ for n, child in net.module.named_children()}
     deconvnet = Reversal("rectify", "switches", "backprop")
     differ = set()
-    for under, name in zip(order, order[1:], strict=False):
+    for under, name in pairwise(order):
         tape = net[name].tape(x, to=[under] if under else [])
         p = Unit.noise(3, positive=False).plant(tape.activation).p
         one = backward(tape, p, SALIENCY, to=under or None)

@@ -38,7 +38,7 @@ def check_finite(
                 f"the {part} of layer {layer!r} holds {bad} NaN or infinite values of "
                 f"{weight.numel()}: the file is damaged or the training diverged"
             )
-    with torch.no_grad():
+    with torch.no_grad():  # the values alone
         _, captures = record(module, x, None, run=run)
     for address, capture in captures.items():
         if capture.value is not None and not torch.isfinite(capture.value).all():

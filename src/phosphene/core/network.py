@@ -9,16 +9,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import get_gradient_edge
 
 from phosphene.core import running
 from phosphene.core.labels import class_index
 from phosphene.core.layers import Address, Layer, resolve
+from phosphene.core.listing import Head, find_head, input_channels, input_order, list_layers
 from phosphene.core.preprocessing import Frame, Preprocessing
-from phosphene.core.receptive_field import ReceptiveField, axes_by_node, field_of, receptive_field
+from phosphene.core.receptive_field import ReceptiveField, receptive_field
 from phosphene.core.record import output_tensor, record
 from phosphene.core.representation import Representation
-from phosphene.core.scores import ends_in_softmax, score_edge
 from phosphene.core.tape import Tape
 from phosphene.errors import ImageError
 from phosphene.image import as_photograph, to_tensor
@@ -55,7 +54,9 @@ class Network:
     ):
         # A compiled model is a shell around the eager one; passes run the eager one.
         self.module: nn.Module = getattr(module, "_orig_mod", module)
-        self.preprocessing = preprocessing or Preprocessing((224, 224), order=_order(self.module))
+        self.preprocessing = preprocessing or Preprocessing(
+            (224, 224), order=input_order(self.module)
+        )
         self.labels = tuple(labels)
         self.name = name or type(self.module).__name__
         self.aliases = dict(aliases if aliases is not None else getattr(module, "aliases", {}))
@@ -124,16 +125,7 @@ class Network:
     @torch.no_grad()
     def probabilities(self, image: Tensor) -> Tensor:
         """Return (b, k) class probabilities of (b, 3, h, w) images; maps are averaged."""
-        return self.as_probabilities(self.output(image))
-
-    def as_probabilities(self, output: Tensor) -> Tensor:
-        """Turn what the network puts out, (b, k) or (b, k, h, w), into (b, k) probabilities.
-
-        A softmax is applied unless the network ends in one; maps are averaged after it.
-        """
-        output = output.detach().float()
-        probabilities = output if self._head[1] else output.softmax(1)
-        return probabilities.flatten(2).mean(2) if output.dim() > 2 else probabilities
+        return self.head.probabilities(self.output(image))
 
     # -- layers --------------------------------------------------------------------------------
 
@@ -157,25 +149,18 @@ class Network:
     @property
     def scores(self) -> Representation:
         """The class scores: before a softmax, and before a final ReLU and mean over the map."""
-        address = self._head[0]
+        address = self.head.layer
         return Representation(self, address, rewind=address is None)
 
     @property
     def classes(self) -> int:
         """How many classes the network tells apart."""
-        return self._head[2]
+        return self.head.classes
 
     @cached_property
-    def _head(self) -> tuple[Address | None, bool, int]:
-        """The score layer if it is a module, whether a softmax follows, how many classes."""
-        x = self._blank()
-        with self.running():
-            output, captures = record(self.module, x, None, values=False, run=self.run)
-        tensor = output_tensor(output)
-        edge = get_gradient_edge(tensor)
-        scores = score_edge(edge)
-        layer = next((a for a, c in captures.items() if c.edge == scores), None)
-        return layer, ends_in_softmax(edge), int(tensor.shape[1])
+    def head(self) -> Head:
+        """Where the class scores are; found by one pass on a gray image."""
+        return find_head(self)
 
     def layers(self, input_size: tuple[int, int] | None = None) -> list[Layer]:
         """List every layer that a pass runs, in order, with its receptive field.
@@ -183,29 +168,12 @@ class Network:
         Args:
             input_size: (h, w) of the image; the preprocessing's own by default.
         """
-        x = self._blank(input_size)
-        with self.running():
-            output, captures = record(self.module, x, None, values=False, run=self.run)
-        tape = Tape(x, torch.empty(0), get_gradient_edge(output_tensor(output)))
-        axes = axes_by_node(tape)
-        spelled = {path: name for name, path in self.aliases.items()}
-        return [
-            Layer(
-                str(address),
-                type(capture.module).__name__,
-                capture.shape[1:],
-                field_of(axes.get(capture.edge.node)) if capture.edge else None,
-                sum(p.numel() for p in capture.module.parameters(recurse=False)),
-                spelled.get(str(address), ""),
-            )
-            for address, capture in captures.items()
-        ]
+        return list_layers(self, input_size)
 
     def receptive_field(self, layer: str) -> ReceptiveField | None:
         """Return the receptive field of a layer's units; `None` where it is not defined."""
-        x = self._blank()
-        with self.running():
-            (tape,) = self._tapes(x, [self[layer]], [])
+        with self.running(gradients=True):
+            (tape,) = self._tapes(self.blank(), [self[layer]], [])
         return receptive_field(tape)
 
     def record(self, image: Tensor, layers: Iterable[str]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -220,15 +188,11 @@ class Network:
         """
         names = list(layers)
         addresses = {name: self.address(name) for name in names}
-        with torch.no_grad(), self.running():
+        with self.running(gradients=False):
             x = self.input_of(image)
             output, captures = record(self.module, x, addresses.values(), run=self.run)
-        activations = {}
-        for name in names:
-            value = captures[addresses[name]].value
-            assert value is not None
-            activations[name] = value
-        return output_tensor(output), activations
+        values = ((name, captures[addresses[name]].value) for name in names)
+        return output_tensor(output), {name: v for name, v in values if v is not None}
 
     def tapes(
         self, image: Tensor, cuts: Sequence[Representation], to: Iterable[str] = ()
@@ -240,9 +204,10 @@ class Network:
             cuts: Representations of this network; nothing behind the last of them is run.
             to: Names of inner layers at which signals may be wanted.
         """
-        with torch.no_grad():
-            x = self.input_of(image).detach()
-        with self.running():
+        with self.running(gradients=False):
+            # A clone, so that no image made in inference mode ends up on the tape.
+            x = self.input_of(image).detach().clone()
+        with self.running(gradients=True):
             return self._tapes(x.requires_grad_(), cuts, to)
 
     def _tapes(self, x: Tensor, cuts: Sequence[Representation], to: Iterable[str]) -> list[Tape]:
@@ -281,29 +246,42 @@ class Network:
         return next(floats, torch.get_default_dtype())
 
     @contextmanager
-    def running(self) -> Iterator[None]:
-        """Keep the model in evaluation mode, and eager where it is compiled, for a `with` block."""
+    def running(self, gradients: bool | None = None) -> Iterator[None]:
+        """Keep the model in evaluation mode, and eager where it is compiled, for a `with` block.
+
+        Args:
+            gradients: Whether a tape is kept, whatever the caller's mode; his mode if `None`.
+        """
         with ExitStack() as stack:
+            if gradients is not None:
+                stack.enter_context(torch.inference_mode(False))
+                stack.enter_context(torch.set_grad_enabled(gradients))
             stack.enter_context(running.in_evaluation(self.module))
             stack.enter_context(running.eager(self._compiled))
             yield
 
     def run(self, module: nn.Module, x: Tensor) -> Any:
-        """Call the model on its own input; errors become one sentence."""
-        return running.call(module, x)
+        """Call the model on a copy of its own input; errors become one sentence."""
+        # A copy, since a model may work in place on what it is given.
+        return running.call(module, x.clone())
 
     def _tensors(self) -> Iterator[Tensor]:
         yield from self.module.parameters()
         yield from self.module.buffers()
 
-    def _blank(self, input_size: tuple[int, int] | None = None) -> Tensor:
-        """Make a gray input of the default size, for passes whose values do not matter."""
-        channels = self.preprocessing.channels or _input_channels(self.module) or 3
+    def blank(self, input_size: tuple[int, int] | None = None) -> Tensor:
+        """Make a gray input for passes whose values do not matter.
+
+        Args:
+            input_size: (h, w); the preprocessing's own by default.
+
+        Returns:
+            (1, c, h, w), a leaf that requires a gradient.
+        """
+        channels = self.preprocessing.channels or input_channels(self.module) or 3
         size = input_size or self.preprocessing.input_size
         gray = torch.full((1, channels, *size), 0.5, device=self.device, dtype=self.dtype)
-        with torch.no_grad():
-            x = self.preprocessing.normalize(gray)
-        return x.detach().requires_grad_()
+        return self.preprocessing.normalize(gray).detach().requires_grad_()
 
     def _check_image(self, image: Tensor) -> None:
         wanted = self.preprocessing.channels
@@ -314,17 +292,3 @@ class Network:
                 f"{self.name} takes images (batch, {wanted or 'channels'}, height, width), and "
                 f"{tuple(image.shape)} was given"
             )
-
-
-def _input_channels(module: nn.Module) -> int | None:
-    for child in module.modules():
-        if isinstance(child, nn.Conv2d):
-            return child.in_channels
-    return None
-
-
-def _order(module: nn.Module) -> Any:
-    channels = _input_channels(module)
-    if channels is None:
-        return "RGB"
-    return {1: "gray", 3: "RGB"}.get(channels, "any")

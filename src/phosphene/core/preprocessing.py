@@ -82,13 +82,16 @@ class Preprocessing:
     interpolation: Interpolation = "bilinear"
 
     def __repr__(self) -> str:
+        return f"Preprocessing({self})"
+
+    def __str__(self) -> str:
         """Say it in one line, the way papers do."""
         height, width = self.input_size
         scale = f" * {self.scale:g}" if self.scale != 1 else ""
         mean = f" - {_numbers(self.mean)}" if any(self.mean) else ""
         std = f" / {_numbers(self.std)}" if any(s != 1 for s in self.std) else ""
         resize = f"shorter side {self.shorter_side}" if self.resize == "shorter" else "stretched"
-        return f"Preprocessing({height}x{width}, {self.order}{scale}{mean}{std}, {resize})"
+        return f"{height}x{width}, {self.order}{scale}{mean}{std}, {resize}"
 
     @property
     def shorter_side(self) -> int:

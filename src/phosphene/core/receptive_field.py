@@ -70,7 +70,7 @@ class ReceptiveField:
         stride: (h, w) from one unit's field to the next.
         centre: (y, x) of the middle of unit (0, 0)'s field, 0-based.
 
-    >>> field = ReceptiveField((11, 11), (4, 4), (5.0, 5.0))
+    >>> field = ReceptiveField((11.0, 11.0), (4.0, 4.0), (5.0, 5.0))
     >>> field.box((2, 0))
     (8.0, 0.0, 11.0, 11.0)
     """

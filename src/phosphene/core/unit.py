@@ -24,6 +24,7 @@ over a single one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -125,6 +126,30 @@ class Unit:
     def of_class(cls, name: str | int, at: Position = "strongest") -> Unit:
         """A class of the network, by its name or index; its layer is `net.scores`."""
         return cls(at=at, kind="class", name=name)
+
+    @classmethod
+    def parse(cls, text: str, seed: int = 0) -> Unit:
+        """Read a unit from text, as the command line gives it.
+
+        Args:
+            text: `"131"`, `"131@6,6"`, `"131@centre"`, `"131@positive"`, `"strongest@centre"`,
+                `"random"`, `"mixture"`, `"code"`, `"noise"`.
+            seed: Start of the random numbers of random units.
+
+        >>> Unit.parse("131@6,6")
+        Unit(channel=131, at=(6, 6), kind='channel', seed=0, positive=True, name='')
+        """
+        what, _, where = text.strip().lower().replace("center", "centre").partition("@")
+        numbers = re.fullmatch(r"(\d+),(\d+)", where)
+        at = (int(numbers[1]), int(numbers[2])) if numbers else where or "strongest"
+        if what.isdigit():
+            return cls(int(what), at)  # type: ignore[arg-type]
+        if what in ("strongest", "random", "mixture", "code", "noise"):
+            return cls(at=at, kind=what, seed=seed)  # type: ignore[arg-type]
+        raise UnitError(
+            f"{text!r} is no unit: give a channel (131), with a position (131@6,6, 131@centre, "
+            "131@positive), or strongest, random, mixture, code, noise"
+        )
 
     def __str__(self) -> str:
         """Return `unit 131 at (6, 6)` and the like."""

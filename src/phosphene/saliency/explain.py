@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ from torch import Tensor
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Frame
 from phosphene.core.representation import Representation
-from phosphene.core.reversal import DECONVNET, GUIDED, SALIENCY, Reversal, backward
+from phosphene.core.reversal import backward
+from phosphene.core.rules import DECONVNET, GUIDED, SALIENCY, Reversal
 from phosphene.core.tape import Tape
 from phosphene.core.unit import Seed, Unit
-from phosphene.errors import UnitError
+from phosphene.errors import ImageError, UnitError
 from phosphene.provenance import versions
 from phosphene.saliency.result import Explanation, Saliency
 
@@ -64,7 +65,88 @@ def explain(
 
     *Reference.* Mahendran & Vedaldi, ECCV 2016, sections 2 and 3; Simonyan et al. 2014, section 3.
     """
-    image, frames, names = _images(net, photo, whole)
+    photos = _several(photo)
+    prepared = [_Prepared(_name(p, i, len(photos)), *net.prepare(p, whole)) for i, p in photos]
+    return _explained(net, prepared, unit, rules, layer=layer, to=to, top=top)
+
+
+def explain_many(
+    net: Network,
+    photos: Iterable[Any],
+    unit: AnyUnit | Sequence[AnyUnit] = None,
+    rules: AnyRule | Sequence[AnyRule] = (SALIENCY, DECONVNET, GUIDED),
+    *,
+    layer: str | None = None,
+    to: str | None = None,
+    whole: bool = False,
+    top: int = 5,
+    batch: int = 8,
+    on_error: Callable[[Any, ImageError], None] | None = None,
+) -> Iterator[Explanation]:
+    """Explain photographs one after another, running them through the network in batches.
+
+    Args:
+        net: The network.
+        photos: Photographs as for `explain`, taken one at a time, so that a generator may feed it.
+        unit: As for `explain`.
+        rules: As for `explain`.
+        layer: As for `explain`.
+        to: As for `explain`.
+        whole: As for `explain`; photographs of different sizes go through the network alone.
+        top: As for `explain`.
+        batch: How many go through the network together.
+        on_error: Called with a photograph that cannot be read and the error, and the next one is
+            taken; without it the error is raised.
+
+    Yields:
+        An `Explanation` for each photograph that could be read, in order.
+    """
+    waiting: list[_Prepared] = []
+    for count, photo in enumerate(photos):
+        try:
+            ready = _Prepared(_name(photo, count, 2), *net.prepare(photo, whole))
+        except ImageError as error:
+            if on_error is None:
+                raise
+            on_error(photo, error)
+            continue
+        if waiting and ready.image.shape != waiting[0].image.shape:
+            together = _explained(net, waiting, unit, rules, layer=layer, to=to, top=top)
+            yield from _one_by_one(together)
+            waiting = []
+        waiting.append(ready)
+        if len(waiting) == batch:
+            together = _explained(net, waiting, unit, rules, layer=layer, to=to, top=top)
+            yield from _one_by_one(together)
+            waiting = []
+    if waiting:
+        yield from _one_by_one(_explained(net, waiting, unit, rules, layer=layer, to=to, top=top))
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    name: str
+    image: Tensor
+    frame: Frame
+
+
+def _explained(
+    net: Network,
+    photos: Sequence[_Prepared],
+    unit: AnyUnit | Sequence[AnyUnit],
+    rules: AnyRule | Sequence[AnyRule],
+    *,
+    layer: str | None,
+    to: str | None,
+    top: int,
+) -> Explanation:
+    shapes = {tuple(p.image.shape[1:]) for p in photos}
+    if len(shapes) > 1:
+        raise ImageError(
+            "photographs of different sizes do not fit one batch: use explain_many, or leave out "
+            "whole=True"
+        )
+    image = torch.cat([p.image for p in photos])
     chosen = [Reversal.parse(r) if isinstance(r, str) else r for r in _listed(rules)]
     units = [_unit(net, u, layer) for u in _listed(unit)]
     cut = net[layer] if layer is not None else net.scores
@@ -77,7 +159,7 @@ def explain(
     scores = cut.layer == net.scores.layer if layer is not None else True
     facts = {
         "network": net.name,
-        "preprocessing": repr(net.preprocessing),
+        "preprocessing": str(net.preprocessing),
         "layer": tape.layer or "class scores",
         "unit": "; ".join(str(u) for u in units),
         "rules": ", ".join(str(rule) for rule in chosen),
@@ -85,35 +167,10 @@ def explain(
         **versions(),
     }
     labels = net.labels if scores else ()
+    names, frames = tuple(p.name for p in photos), tuple(p.frame for p in photos)
     return Explanation(
         image.detach(), saliencies, names, frames, net.name, tape.layer, labels, likely, facts
     )
-
-
-def explain_many(
-    net: Network, photos: Iterable[Any], *args: Any, batch: int = 8, **kwargs: Any
-) -> Iterator[Explanation]:
-    """Explain photographs one after another, running them through the network in batches.
-
-    Args:
-        net: The network.
-        photos: Photographs as for `explain`, taken one at a time, so that a generator may feed it.
-        *args: As for `explain`.
-        batch: How many go through the network together. Photographs of different sizes after
-            preprocessing (`whole=True`) go alone.
-        **kwargs: As for `explain`.
-
-    Yields:
-        An `Explanation` for each photograph, in order.
-    """
-    waiting: list[Any] = []
-    for photo in photos:
-        waiting.append(photo)
-        if len(waiting) == batch or kwargs.get("whole"):
-            yield from _one_by_one(explain(net, waiting, *args, **kwargs))
-            waiting = []
-    if waiting:
-        yield from _one_by_one(explain(net, waiting, *args, **kwargs))
 
 
 def _one_by_one(together: Explanation) -> Iterator[Explanation]:
@@ -140,21 +197,20 @@ def _one_by_one(together: Explanation) -> Iterator[Explanation]:
         )
 
 
-def _images(
-    net: Network, photo: Any, whole: bool
-) -> tuple[Tensor, tuple[Frame, ...], tuple[str, ...]]:
-    if isinstance(photo, Tensor) and photo.dim() == 4:
-        photos = list(photo)
+def _several(photo: Any) -> list[tuple[int, Any]]:
+    if isinstance(photo, Tensor):
+        photos = list(photo) if photo.dim() == 4 else [photo]
     else:
-        photos = list(photo) if isinstance(photo, list | tuple) else [photo]
+        photos = _listed(photo)
     if not photos:
-        raise UnitError("there is no photograph to explain: the list is empty")
-    prepared = [net.prepare(p, whole) for p in photos]
-    names = tuple(
-        Path(p).name if isinstance(p, str | Path) else f"image {i}" if len(photos) > 1 else "image"
-        for i, p in enumerate(photos)
-    )
-    return torch.cat([image for image, _ in prepared]), tuple(f for _, f in prepared), names
+        raise ImageError("there is no photograph to explain: the list is empty")
+    return list(enumerate(photos))
+
+
+def _name(photo: Any, index: int, count: int) -> str:
+    if isinstance(photo, str | Path):
+        return Path(photo).name
+    return f"image {index}" if count > 1 else "image"
 
 
 def _listed(given: Any) -> list[Any]:
@@ -216,7 +272,7 @@ def _signals(
 def _likely(net: Network, tape: Tape | None, top: int) -> tuple[tuple[tuple[str, float], ...], ...]:
     if tape is None or not top or tape.activation.dim() not in (2, 4):
         return ()
-    probabilities = net.as_probabilities(tape.activation)
+    probabilities = net.head.probabilities(tape.activation)
     values, indices = probabilities.topk(min(top, net.classes))
     return tuple(
         tuple((net.label(int(i)), float(v)) for i, v in zip(row, value, strict=True))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from phosphene import display
 from phosphene.core.preprocessing import Frame
-from phosphene.core.reversal import Reversal
+from phosphene.core.rules import Reversal
 from phosphene.core.tape import Census
 from phosphene.core.unit import Unit
 from phosphene.errors import UnknownRule, nearest

@@ -21,7 +21,8 @@ from torch.nn.functional import interpolate
 
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Frame
-from phosphene.core.reversal import SALIENCY, Reversal, backward
+from phosphene.core.reversal import backward
+from phosphene.core.rules import SALIENCY, Reversal
 from phosphene.core.unit import Unit
 from phosphene.errors import ImageError
 from phosphene.image import as_photograph, to_tensor
@@ -66,9 +67,11 @@ def ten_crop(
 
     chosen = [Reversal.parse(r) if isinstance(r, str) else r for r in _listed(rules)]
     scores, output = net.tapes(crops, [net.scores, net.output])
-    probabilities = net.as_probabilities(output.activation).mean(0)
+    probabilities = net.head.probabilities(output.activation).mean(0)
     index = net.class_index(class_) if class_ is not None else int(probabilities.argmax())
-    unit = Unit(index)
+    # Where the scores are a map, all positive positions together are the class score: the mean of
+    # the rectified map has the derivative that this seed has, up to its scale.
+    unit = Unit(index, at="positive")
     seed = unit.plant(scores.activation)
     cover = _put_back(torch.ones_like(crops[:, :1]), boxes, frame.resized)
 
@@ -96,7 +99,7 @@ def ten_crop(
     name = getattr(photo, "name", None) or (str(photo) if isinstance(photo, str) else "image")
     facts = {
         "network": net.name,
-        "preprocessing": repr(net.preprocessing),
+        "preprocessing": str(net.preprocessing),
         "crops": f"10 of {net.preprocessing.input_size}, on the central square",
         "class": f"{index} ({net.label(index)})",
         "rules": ", ".join(str(rule) for rule in chosen),

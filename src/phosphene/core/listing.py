@@ -1,0 +1,90 @@
+"""What can be found out about a network by itself: its input, its layers, its class scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import get_gradient_edge
+
+from phosphene.core.layers import Address, Layer
+from phosphene.core.preprocessing import Order
+from phosphene.core.receptive_field import axes_by_node, field_of
+from phosphene.core.record import output_tensor, record
+from phosphene.core.scores import ends_in_softmax, score_edge
+from phosphene.core.tape import Tape
+
+if TYPE_CHECKING:
+    from phosphene.core.network import Network
+
+
+@dataclass(frozen=True)
+class Head:
+    """The end of a classifier.
+
+    Attributes:
+        layer: The module that makes the class scores; `None` where no module does.
+        softmax: Whether the network goes on to a softmax.
+        classes: How many classes there are.
+    """
+
+    layer: Address | None
+    softmax: bool
+    classes: int
+
+    def probabilities(self, output: Tensor) -> Tensor:
+        """Turn what the network puts out, (b, k) or (b, k, h, w), into (b, k) probabilities.
+
+        A softmax is applied unless the network ends in one; maps are averaged after it.
+        """
+        output = output.detach().float()
+        probabilities = output if self.softmax else output.softmax(1)
+        return probabilities.flatten(2).mean(2) if output.dim() > 2 else probabilities
+
+
+def find_head(network: Network) -> Head:
+    """Find the class scores of a network, by the rules of `core.scores`."""
+    with network.running(gradients=True):
+        x = network.blank()
+        output, captures = record(network.module, x, None, values=False, run=network.run)
+    tensor = output_tensor(output)
+    edge = get_gradient_edge(tensor)
+    scores = score_edge(edge)
+    layer = next((a for a, c in captures.items() if c.edge == scores), None)
+    return Head(layer, ends_in_softmax(edge), int(tensor.shape[1]))
+
+
+def list_layers(network: Network, input_size: tuple[int, int] | None = None) -> list[Layer]:
+    """List the layers that a pass runs, in order; see `Network.layers`."""
+    with network.running(gradients=True):
+        x = network.blank(input_size)
+        output, captures = record(network.module, x, None, values=False, run=network.run)
+    tape = Tape(x, torch.empty(0), get_gradient_edge(output_tensor(output)))
+    axes = axes_by_node(tape)
+    spelled = {path: name for name, path in network.aliases.items()}
+    return [
+        Layer(
+            str(address),
+            type(capture.module).__name__,
+            capture.shape[1:],
+            field_of(axes.get(capture.edge.node)) if capture.edge else None,
+            sum(p.numel() for p in capture.module.parameters(recurse=False)),
+            spelled.get(str(address), ""),
+        )
+        for address, capture in captures.items()
+    ]
+
+
+def input_channels(module: nn.Module) -> int | None:
+    """Return the channels that a module's first convolution takes; `None` if it has none."""
+    convolutions = (child for child in module.modules() if isinstance(child, nn.Conv2d))
+    first = next(convolutions, None)
+    return first.in_channels if first else None
+
+
+def input_order(module: nn.Module) -> Order:
+    """Tell gray networks from RGB ones, and from those that take no photographs."""
+    orders: dict[int | None, Order] = {None: "RGB", 3: "RGB", 1: "gray"}
+    return orders.get(input_channels(module), "any")

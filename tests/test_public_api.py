@@ -1,0 +1,36 @@
+"""The everyday names, frozen: a change here is a change for every user."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import phosphene
+
+NAMES = [
+    "ARCHITECTURES", "DECONVNET", "Explanation", "GUIDED", "LATTICE", "Network",
+    "PhospheneError", "Preprocessing", "ReceptiveField", "Representation", "Reversal",
+    "SALIENCY", "Saliency", "Tape", "Unit", "backward", "explain", "explain_many",
+    "open_network", "register_rule", "ten_crop",
+]  # fmt: skip
+
+
+def test_names() -> None:
+    assert phosphene.__all__ == NAMES, "say the change in CHANGELOG.md, then here"
+    for name in NAMES:
+        assert getattr(phosphene, name).__doc__, name
+    assert dir(phosphene) == NAMES
+
+
+def test_importing_loads_no_torch() -> None:
+    code = "import sys, phosphene, phosphene.cli.app; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_error_is_in_the_tree() -> None:
+    from phosphene import errors
+
+    kinds = [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, Exception)]
+    for kind in kinds:
+        assert issubclass(kind, errors.PhospheneError)
+        assert kind is errors.PhospheneError or f"── {kind.__name__}" in (errors.__doc__ or "")
