@@ -12,11 +12,11 @@ from torch import Tensor
 
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Frame
-from phosphene.core.representation import Representation
 from phosphene.core.reversal import backward
 from phosphene.core.rules import DECONVNET, GUIDED, SALIENCY, Reversal
+from phosphene.core.seed import Seed, as_maps
 from phosphene.core.tape import Tape
-from phosphene.core.unit import Seed, Unit
+from phosphene.core.unit import Unit
 from phosphene.errors import ImageError, UnitError
 from phosphene.provenance import versions
 from phosphene.saliency.result import Explanation, Saliency
@@ -32,7 +32,7 @@ def explain(
     net: Network,
     photo: Any,
     unit: AnyUnit | Sequence[AnyUnit] = None,
-    rules: AnyRule | Sequence[AnyRule] = (SALIENCY, DECONVNET, GUIDED),
+    rules: AnyRule | Sequence[AnyRule] | None = None,
     *,
     layer: str | None = None,
     to: str | None = None,
@@ -47,9 +47,10 @@ def explain(
             wants it; a tensor (c, h, w) or (b, c, h, w) in [0, 1], which is taken as it is; or a
             list of photographs of one size after preprocessing.
         unit: Where to start: a `Unit`; a channel of `layer`; without a layer a class, by name or
-            index; `None` is the strongest unit of the layer, without a layer the strongest class.
-            A list of these is sent back in one batched pass.
-        rules: Which reversed networks, as values or names.
+            index; `None` is the strongest unit of the layer, without a layer the class the
+            network predicts. A list of these is sent back in one batched pass.
+        rules: Which reversed networks, as values or names. `None` is saliency, DeConvNet and
+            guided backpropagation, as far as there are ReLUs below the unit to tell them apart.
         layer: Layer of the unit; the class scores if `None`.
         to: Stop at this inner layer instead of the image.
         whole: Show the network the whole photograph instead of the centre crop.
@@ -74,7 +75,7 @@ def explain_many(
     net: Network,
     photos: Iterable[Any],
     unit: AnyUnit | Sequence[AnyUnit] = None,
-    rules: AnyRule | Sequence[AnyRule] = (SALIENCY, DECONVNET, GUIDED),
+    rules: AnyRule | Sequence[AnyRule] | None = None,
     *,
     layer: str | None = None,
     to: str | None = None,
@@ -134,7 +135,7 @@ def _explained(
     net: Network,
     photos: Sequence[_Prepared],
     unit: AnyUnit | Sequence[AnyUnit],
-    rules: AnyRule | Sequence[AnyRule],
+    rules: AnyRule | Sequence[AnyRule] | None,
     *,
     layer: str | None,
     to: str | None,
@@ -147,16 +148,15 @@ def _explained(
             "whole=True"
         )
     image = torch.cat([p.image for p in photos])
-    chosen = [Reversal.parse(r) if isinstance(r, str) else r for r in _listed(rules)]
     units = [_unit(net, u, layer) for u in _listed(unit)]
     cut = net[layer] if layer is not None else net.scores
-    cuts: list[Representation] = [cut] if not top or layer is not None else [cut, net.output]
-    tapes = net.tapes(image, cuts, [to] if to else [])
-    tape = tapes[0]
-    likely = _likely(net, tapes[1] if len(tapes) > 1 else None, top)
-    seeds = [_planted(u, tape, chosen[0], to) for u in units]
+    # The pass goes on behind the layer only for what is asked of the classes.
+    predicts = (layer is None and top > 0) or any(u.kind == "predicted" for u in units)
+    tape, *output = net.tapes(image, [cut, net.output] if predicts else [cut], [to] if to else [])
+    probabilities = net.head.probabilities(output[0].activation) if output else None
+    chosen = _rules(tape, rules)
+    seeds = [_planted(u, tape, probabilities, chosen[0], to) for u in units]
     saliencies = _signals(net, tape, units, seeds, chosen, to)
-    scores = cut.layer == net.scores.layer if layer is not None else True
     facts = {
         "network": net.name,
         "preprocessing": str(net.preprocessing),
@@ -166,7 +166,9 @@ def _explained(
         "census": str(tape.census),
         **versions(),
     }
-    labels = net.labels if scores else ()
+    classes = layer is None or net.address(layer) == net.scores.address
+    labels = net.labels if classes else ()
+    likely = _likely(net, probabilities, top)
     names, frames = tuple(p.name for p in photos), tuple(p.frame for p in photos)
     return Explanation(
         image.detach(), saliencies, names, frames, net.name, tape.layer, labels, likely, facts
@@ -219,23 +221,38 @@ def _listed(given: Any) -> list[Any]:
 
 def _unit(net: Network, unit: AnyUnit, layer: str | None) -> Unit:
     if unit is None:
-        return Unit.strongest()
+        return Unit.strongest() if layer is not None else Unit.predicted()
     if isinstance(unit, str):
         unit = Unit.of_class(unit)
     if isinstance(unit, int):
         unit = Unit(unit) if layer is not None else Unit.of_class(unit)
-    if unit.kind != "class":
+    if unit.kind not in ("class", "predicted"):
         return unit
     if layer is not None and net.address(layer) != net.scores.address:
         raise UnitError(
             f"{unit} is a class, and layer {layer!r} does not hold the class scores: leave out the "
             "layer, or give a channel number"
         )
-    return Unit(net.class_index(unit.name), at=unit.at)
+    return unit if unit.kind == "predicted" else Unit(net.class_index(unit.name), at=unit.at)
 
 
-def _planted(unit: Unit, tape: Tape, rule: Reversal, to: str | None) -> Seed:
+def _rules(tape: Tape, rules: AnyRule | Sequence[AnyRule] | None) -> list[Reversal]:
+    if rules is None:
+        return [SALIENCY, DECONVNET, GUIDED] if tape.census["relu"] else [SALIENCY]
+    return [Reversal.parse(r) if isinstance(r, str) else r for r in _listed(rules)]
+
+
+def _planted(
+    unit: Unit,
+    tape: Tape,
+    probabilities: Tensor | None,
+    rule: Reversal,
+    to: str | None,
+) -> Seed:
     """Make a unit's seed; a random unit is drawn again while nothing comes back from it."""
+    if unit.kind == "predicted":
+        assert probabilities is not None
+        return unit.plant(tape.activation, probabilities.argmax(1))
     seed = unit.plant(tape.activation)
     if unit.kind != "random":
         return seed
@@ -256,6 +273,8 @@ def _signals(
     to: str | None,
 ) -> tuple[Saliency, ...]:
     p = seeds[0].p if len(seeds) == 1 else torch.stack([seed.p for seed in seeds])
+    height, width = as_maps(tape.activation)[0].shape[2:]
+    sites = (int(height), int(width))
     found: dict[tuple[int, int], Saliency] = {}
     for j, rule in enumerate(rules):
         signals = backward(tape, p, rule, to, keep=j + 1 < len(rules))
@@ -264,15 +283,16 @@ def _signals(
         for i, (unit, seed) in enumerate(zip(units, seeds, strict=True)):
             signal = signals if len(seeds) == 1 else signals[i]
             found[i, j] = Saliency(
-                signal, unit, seed.channel, seed.at, seed.score, rule, tape.census, to or ""
+                signal, unit, seed.channel, seed.at, seed.score, rule, tape.census, to or "", sites
             )
     return tuple(found[i, j] for i in range(len(units)) for j in range(len(rules)))
 
 
-def _likely(net: Network, tape: Tape | None, top: int) -> tuple[tuple[tuple[str, float], ...], ...]:
-    if tape is None or not top or tape.activation.dim() not in (2, 4):
+def _likely(
+    net: Network, probabilities: Tensor | None, top: int
+) -> tuple[tuple[tuple[str, float], ...], ...]:
+    if probabilities is None or not top:
         return ()
-    probabilities = net.head.probabilities(tape.activation)
     values, indices = probabilities.topk(min(top, net.classes))
     return tuple(
         tuple((net.label(int(i)), float(v)) for i, v in zip(row, value, strict=True))

@@ -32,6 +32,7 @@ class Saliency:
         rule: The reversed network.
         census: The bottlenecks between image and unit.
         to: Name of the inner layer the signal was stopped at; empty for the image.
+        sites: (rows, columns) of the unit's layer.
         map: (b, 1, h, w) magnitude: the largest over the channels of each pixel (Simonyan et al.
             2014, section 3.1). NaN where nothing is known.
     """
@@ -44,6 +45,7 @@ class Saliency:
     rule: Reversal
     census: Census
     to: str = ""
+    sites: tuple[int, int] = (0, 0)
     map: Tensor = field(default_factory=lambda: torch.empty(0))
 
     def __post_init__(self) -> None:
@@ -70,9 +72,11 @@ class Saliency:
         channel, (row, column) = int(self.channel[index]), self.at[index].tolist()
         if channel < 0:
             return str(self.unit)
-        name = f"{channel}" + (f" ({labels[channel]})" if channel < len(labels) else "")
-        place = f" at ({row}, {column})" if row >= 0 else ", all positive positions"
-        return f"unit {name}{place}"
+        known = channel < len(labels)
+        name = f"{labels[channel]} (class {channel})" if known else f"unit {channel}"
+        if self.sites == (1, 1):
+            return name
+        return f"{name} at ({row}, {column})" if row >= 0 else f"{name}, all positive positions"
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +161,7 @@ class Explanation(Shows):
 
     def _heading(self, index: int, name: str, saliency: Saliency) -> str:
         score = float(saliency.score[index])
-        return f"{name}: {saliency.unit_name(index, self.labels)}, {score:.3g}"
+        return f"{name}: {saliency.unit_name(index, self.labels)}, score {score:.3g}"
 
     def _tiles(self, index: int, saliencies: list[Saliency]) -> tuple[Tile, ...]:
         image = self.image[index].float().cpu()

@@ -23,6 +23,7 @@ from phosphene.core.network import Network
 from phosphene.core.preprocessing import Frame
 from phosphene.core.reversal import backward
 from phosphene.core.rules import SALIENCY, Reversal
+from phosphene.core.seed import as_maps
 from phosphene.core.unit import Unit
 from phosphene.errors import ImageError
 from phosphene.image import as_photograph, to_tensor
@@ -73,6 +74,8 @@ def ten_crop(
     # the rectified map has the derivative that this seed has, up to its scale.
     unit = Unit(index, at="positive")
     seed = unit.plant(scores.activation)
+    height, width = as_maps(scores.activation)[0].shape[2:]
+    sites = (int(height), int(width))
     cover = _put_back(torch.ones_like(crops[:, :1]), boxes, frame.resized)
 
     whole = to_tensor(photograph)[None]
@@ -91,6 +94,7 @@ def ten_crop(
                 seed.score.mean()[None].detach(),
                 rule,
                 scores.census,
+                sites=sites,
                 map=_to_size(maps / cover, whole.shape[-2:]),
             )
         )
