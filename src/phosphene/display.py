@@ -37,9 +37,9 @@ def show_signal(signal: Tensor, quantile: float = 0.005) -> Tensor:
 
     Returns:
         The same shape, in (0, 1). A signal that is zero everywhere is gray everywhere, and so is
-        what is unknown (NaN).
+        what is unknown (NaN, infinity).
     """
-    flat = signal.detach().float().flatten(-3)
+    flat = _known(signal)
     low, high = _quantiles(flat, quantile), _quantiles(flat, 1 - quantile)
     flat = flat.nan_to_num()
     # As in the authors' code: a quantile of practically zero gives way to the extreme.
@@ -61,17 +61,26 @@ def normalize_map(saliency: Tensor, quantile: float = 0.995) -> Tensor:
     Returns:
         The same shape, in [0, 1]; zero where nothing is known.
     """
-    flat = saliency.detach().float().flatten(-3)
+    flat = _known(saliency)
     top = _quantiles(flat, quantile)
     top = torch.where(top > 0, top, flat.nan_to_num().amax(-1, keepdim=True))
     scaled = flat / torch.where(top > 0, top, torch.ones_like(top))
     return scaled.nan_to_num().clamp(0, 1).view(saliency.shape)
 
 
+def _known(values: Tensor) -> Tensor:
+    """Detach float32 values, with NaN for what is not finite."""
+    values = values.detach().float().flatten(-3)
+    return torch.where(values.isfinite(), values, torch.nan)
+
+
 def _quantiles(flat: Tensor, quantile: float) -> Tensor:
+    """Take the quantile of each row's known values; 0 where nothing is known."""
     # torch.quantile refuses more than 16 million values, fewer than a photograph may have.
-    values = np.nanquantile(flat.cpu().numpy(), quantile, axis=-1, keepdims=True)
-    return torch.from_numpy(np.asarray(values, dtype=np.float32)).to(flat.device)
+    rows = flat.reshape(-1, flat.shape[-1]).cpu().numpy()
+    known = (row[~np.isnan(row)] for row in rows)
+    found = [np.quantile(row, quantile) if row.size else 0.0 for row in known]
+    return flat.new_tensor(found).reshape(*flat.shape[:-1], 1)
 
 
 def heat(saliency: Tensor) -> Tensor:

@@ -112,8 +112,17 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     folded = name.casefold()
     close = difflib.get_close_matches(folded, by_folded, n=count, cutoff=0.6)
     inside = [entry for entry in by_folded if folded and folded in entry and entry not in close]
-    offers = [repr(by_folded[entry]) for entry in (close + inside)[:count]]
+    # A path that is nearly right at its beginning ("fire55" for "fire5/...").
+    shared = {entry: _shared_start(entry, folded) for entry in by_folded}
+    begins = sorted((e for e in shared if shared[e] > 3), key=lambda e: -shared[e])
+    found = list(dict.fromkeys(close + inside + begins))
+    offers = [repr(by_folded[entry]) for entry in found[:count]]
     if not offers:
         return ""
     last = offers.pop()
     return f"; did you mean {', '.join(offers)} or {last}?" if offers else f"; did you mean {last}?"
+
+
+def _shared_start(one: str, other: str) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

@@ -1,35 +1,44 @@
 """Photographs: reading, handing over, writing.
 
-Whatever a file holds (grey, 16 bits, CMYK, transparency, several frames, a camera's rotation), a
-photograph is 8-bit RGB, upright, composited on white. Images inside phosphene are RGB floats in
-[0, 1], channels first.
+Whatever a file holds (grey, 16 bits, CMYK, a colour profile, transparency, several frames, a
+camera's rotation), a photograph is 8-bit RGB, upright, composited on white. Images inside phosphene
+are RGB floats in [0, 1], channels first.
 """
 
 from __future__ import annotations
 
+import errno
 import io
 import os
-import tempfile
-import warnings
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 from phosphene.errors import ImageError, OutputError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Photo = "str | Path | Image.Image | NDArray[Any]"
-"""What a photograph may be given as: a file, a PIL image, or an array (h, w) or (h, w, 3), uint8
-or float in [0, 1]."""
-
-SUFFIXES = frozenset(".jpg .jpeg .jpe .png .webp .bmp .gif .tif .tiff .ppm .pgm .jp2 .avif".split())
+SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .apng .webp .bmp .gif .tif .tiff .ppm .pgm .jp2 .avif".split()
+)
+_ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def read(path: str | Path) -> Image.Image:
@@ -43,63 +52,81 @@ def read(path: str | Path) -> Image.Image:
         colour profile, on white where it is transparent; 16-bit grey is scaled to 8 bits.
 
     Raises:
-        ImageError: The file is missing, no image, truncated, or a decompression bomb.
+        ImageError: The file is missing, no image, truncated, or a decompression bomb (twice the
+            pixels of `PIL.Image.MAX_IMAGE_PIXELS`).
     """
     path = Path(path)
     try:
-        with warnings.catch_warnings():
-            # Large photographs are fine; Pillow still refuses twice this size, with an error.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as opened:
-                opened.load()
-                return to_rgb(ImageOps.exif_transpose(opened))
-    except FileNotFoundError:
+        with Image.open(path) as opened:
+            return as_photograph(opened)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from None
+    except (FileNotFoundError, NotADirectoryError):
         raise ImageError(f"there is no file {path}: check the path") from None
     except IsADirectoryError:
         raise ImageError(f"{path} is a folder, where one photograph is needed") from None
     except PermissionError:
         raise ImageError(f"{path} may not be read: check its permissions") from None
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        size = str(error).partition("(")[2].partition(")")[0] or "too many pixels"
         raise ImageError(
-            f"{path} would unpack to a suspiciously large image ({error}); shrink it first if it "
-            "is genuine"
+            f"{path} would unpack to {size}, as a decompression bomb does: shrink it if it is "
+            "genuine"
         ) from None
+    except MemoryError:
+        raise ImageError(f"{path} needs more memory than there is: shrink it first") from None
     except UnidentifiedImageError:
-        empty = path.stat().st_size == 0
-        kind = "is empty" if empty else "is not an image that can be read"
-        raise ImageError(f"{path} {kind}: give a JPEG, PNG, WebP, TIFF or the like") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise ImageError(_unidentified(path)) from None
+    except Exception as error:  # what a damaged file makes a decoder raise can be anything
         raise ImageError(f"{path} is damaged ({error}): fetch or save it again") from None
+
+
+def _unidentified(path: Path) -> str:
+    if path.stat().st_size == 0:
+        return f"{path} is empty: fetch or save it again"
+    if path.suffix.lower() in (".heic", ".heif"):
+        return f"{path} is a HEIC photograph, which is not read here: save it as JPEG"
+    return f"{path} is no image that can be read: give a JPEG, PNG, WebP, TIFF or the like"
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """Bring a PIL image of any mode to 8-bit RGB, as `read` says."""
-    profile = image.info.get("icc_profile")
     if image.mode.startswith(("I", "F")):
         return _from_deep(image)
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+    profile = image.info.get("icc_profile")
+    if image.mode in _ALPHA or "transparency" in image.info:
+        if image.mode in ("La", "RGBa"):  # colours multiplied by their alpha
+            image = image.convert(image.mode.upper())
         rgba = image.convert("RGBA")
+        colours = _in_srgb(rgba.convert("RGB"), profile)
+        colours.putalpha(rgba.getchannel("A"))
         ground = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(ground, rgba).convert("RGB")
-    if profile and image.mode in ("RGB", "CMYK", "L"):
-        try:
+        return Image.alpha_composite(ground, colours).convert("RGB")
+    return _in_srgb(image.convert("RGB") if image.mode == "P" else image, profile)
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if profile:
+        # A broken profile, or one of other channels: the plain conversion is the best there is.
+        with suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             srgb = ImageCms.createProfile("sRGB")
             converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
             if converted is not None:
                 return converted
-        except (ImageCms.PyCMSError, OSError):
-            pass  # a broken profile: the plain conversion is the best there is
     return image.convert("RGB")
 
 
 def _from_deep(image: Image.Image) -> Image.Image:
-    pixels = np.asarray(image, dtype=np.float64)
-    if image.mode == "F" and pixels.max(initial=0) <= 1:
-        top = 1.0
-    else:
-        top = 65535.0 if pixels.max(initial=0) > 255 or image.mode.startswith("I;16") else 255.0
-    grey = np.clip(np.rint(pixels / top * 255), 0, 255).astype(np.uint8)
+    """Scale 16- and 32-bit integers and floats by the first usual white that none exceeds."""
+    pixels = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    brightest = float(pixels.max(initial=0))
+    whites = {"F": (1, 255, 65535), "I": (255, 65535)}.get(image.mode, (65535,))
+    white = next((white for white in whites if brightest <= white), brightest)
+    clear = image.info.get("transparency")
+    if isinstance(clear, int):
+        pixels = np.where(pixels == clear, white, pixels)
+    grey = np.clip(np.rint(pixels / white * 255), 0, 255).astype(np.uint8)
     return Image.fromarray(grey).convert("RGB")
 
 
@@ -107,7 +134,8 @@ def as_photograph(photo: str | Path | Image.Image | NDArray[Any]) -> Image.Image
     """Turn whatever a photograph is given as into an 8-bit RGB image.
 
     Args:
-        photo: A file, a PIL image, or an array (h, w) or (h, w, 3 or 4), uint8 or float in [0, 1].
+        photo: A file, a PIL image, or an array (h, w) or (h, w, 1, 3 or 4) of uint8, of other
+            integers in 0..255, of uint16, of booleans, or of floats in [0, 1].
 
     Raises:
         ImageError: It is no photograph.
@@ -115,8 +143,31 @@ def as_photograph(photo: str | Path | Image.Image | NDArray[Any]) -> Image.Image
     if isinstance(photo, str | Path):
         return read(photo)
     if isinstance(photo, Image.Image):
-        return to_rgb(photo)
-    array = np.asarray(photo)
+        # Only an untouched file's orientation still holds: edited images keep the tag.
+        turn = _turn(photo) if isinstance(photo, ImageFile.ImageFile) else None
+        upright = photo.transpose(turn) if turn is not None else photo
+        if not photo.width or not photo.height:
+            raise ImageError(f"an image of {photo.width}x{photo.height} holds no pixels")
+        return to_rgb(upright)
+    return to_rgb(Image.fromarray(_as_pixels(photo)))
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    image.load()  # PNG and WebP may carry EXIF behind the pixels
+    try:
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # damaged EXIF is no reason to refuse the pixels
+        return None
+
+
+def _as_pixels(given: Any) -> NDArray[np.uint8]:
+    try:
+        array = np.asarray(given)
+    except (TypeError, ValueError, RuntimeError):
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind not in "buif":
+        kind = type(given).__name__
+        raise ImageError(f"{kind} is no photograph: give a file, a PIL image or an array of pixels")
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
@@ -126,25 +177,15 @@ def as_photograph(photo: str | Path | Image.Image | NDArray[Any]) -> Image.Image
         )
     if array.size == 0:
         raise ImageError(f"an array of shape {array.shape} holds no pixels")
-    if array.dtype != np.uint8:
-        array = from_unit(np.asarray(array, dtype=np.float64))
-    return to_rgb(Image.fromarray(array))
-
-
-def from_unit(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """Turn floats in [0, 1] into 8-bit pixels, refusing other ranges.
-
-    Raises:
-        ImageError: Values outside [0, 1] (a little rounding is forgiven), or NaN.
-    """
+    white = {"b": 1, "f": 1}.get(array.dtype.kind, 65535 if array.dtype == np.uint16 else 255)
     low, high = float(array.min()), float(array.max())
-    if not (low >= -1e-3 and high <= 1 + 1e-3):
+    # A little rounding is forgiven; comparisons with NaN are false.
+    if not (low >= -1e-3 and high <= white + 1e-3):
         raise ImageError(
-            f"pixels run from {low:g} to {high:g}, where floats in [0, 1] are needed: divide by "
-            "255, or give uint8"
+            f"pixels run from {low:g} to {high:g}: give floats in [0, 1], or integers in 0..255"
         )
-    pixels: NDArray[np.uint8] = np.rint(array.clip(0, 1) * 255).astype(np.uint8)
-    return pixels
+    pixels = np.rint(array.astype(np.float64).clip(0, white) * (255 / white))
+    return pixels.astype(np.uint8)
 
 
 def to_tensor(image: Image.Image) -> Tensor:
@@ -156,31 +197,42 @@ def to_tensor(image: Image.Image) -> Tensor:
 
 
 def to_image(tensor: Tensor) -> Image.Image:
-    """Turn a (3, h, w) or (1, h, w) tensor in [0, 1] (others are clipped) into an 8-bit image."""
-    pixels = (tensor.detach().float().clamp(0, 1) * 255).round().byte().cpu()
+    """Turn a (3, h, w) or (1, h, w) tensor in [0, 1] into an 8-bit image.
+
+    Values outside are clipped, NaN is black.
+    """
+    pixels = (tensor.detach().float().nan_to_num().clamp(0, 1) * 255).round().byte().cpu()
     if pixels.shape[0] == 1:
         pixels = pixels.expand(3, -1, -1)
-    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
+    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
 
 
 def find(paths: list[Path]) -> list[Path]:
-    """List the image files behind paths: files as given, folders searched (sorted, recursively).
+    """List the image files behind paths, each once: files as given, folders searched.
+
+    Folders are searched recursively and in order; what is hidden (a leading dot) is left out.
 
     Raises:
         ImageError: A path does not exist, or a folder holds no image.
     """
-    found: list[Path] = []
+    found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            inside = [
+                p
+                for p in sorted(path.rglob("*"))
+                if p.suffix.lower() in SUFFIXES
+                and not any(part.startswith(".") for part in p.relative_to(path).parts)
+                and p.is_file()
+            ]
             if not inside:
                 raise ImageError(f"the folder {path} holds no image files")
-            found.extend(inside)
+            found.update(dict.fromkeys(inside))
         elif path.exists():
-            found.append(path)
+            found[path] = None
         else:
             raise ImageError(f"there is no file {path}: check the path")
-    return found
+    return list(found)
 
 
 @contextmanager
@@ -188,40 +240,26 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     """Write a file beside its place and put it there when it is whole.
 
     Args:
-        path: Where the file shall be; what is there now stays until the new one is complete.
+        path: Where the file shall be; what is there now stays until the new one is complete. A
+            link is followed.
 
     Raises:
-        OutputError: The folder is missing or may not be written, or the disk is full.
+        OutputError: The folder cannot be made or may not be written, or the disk is full.
     """
     path = Path(path)
-    part = ""
+    place = Path(os.path.realpath(path))
+    part = place.with_name(f".{secrets.token_hex(6)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        with os.fdopen(handle, "wb") as file:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.exists() and not os.access(place, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        with open(part, "xb") as file:
             yield file
-        # Temporary files are private; a result should be as readable as any new file.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(part, 0o666 & ~mask)
-        os.replace(part, path)
+        os.replace(part, place)
     except OSError as error:
-        reason = error.strerror or str(error)
+        # Pillow's encoders say only that they could not write on.
+        reason = error.strerror or f"{error} (is the disk full?)"
         raise OutputError(f"{path} cannot be written: {reason}") from error
     finally:
-        if part and os.path.exists(part):
-            os.unlink(part)
-
-
-def write(path: str | Path, image: Image.Image) -> None:
-    """Write an image as PNG, JPEG or whatever the suffix says, whole or not at all.
-
-    Raises:
-        OutputError: The suffix is unknown, or the file cannot be written.
-    """
-    path = Path(path)
-    kind = Image.registered_extensions().get(path.suffix.lower())
-    if kind is None:
-        raise OutputError(f"{path} has no suffix of an image: end it in .png, .jpg or .webp")
-    with replacing(path) as file:
-        image.save(file, format=kind)
+        with suppress(OSError):
+            part.unlink()

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from typing import Annotated
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
 
 from phosphene.cli import demo, explain, layers
-from phosphene.cli.options import errors
+from phosphene.cli.batches import out_of_memory
+from phosphene.cli.options import say
 from phosphene.errors import PhospheneError
+
+_HELP = """See what a vision network sees.
+
+[b]Start here[/b]
+  phosphene demo
+  phosphene explain cat.jpg --model NET.caffemodel
+  phosphene layers NET.caffemodel
+
+Every command says more with --help.
+"""
+_EPILOG = (
+    "Exit codes: 0 all done, 1 something failed (and is named), 2 the command cannot be "
+    "understood, 130 interrupted."
+)
 
 app = typer.Typer(
     name="phosphene",
-    help="See what a vision network sees.",
-    epilog="Start with: phosphene demo. Then: phosphene explain PHOTO --model NET.caffemodel",
+    help=_HELP,
+    epilog=_EPILOG,
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("explain")(explain.explain)
-app.command("layers")(layers.layers)
-app.command("demo")(demo.demo)
+app.command("explain", help=explain.HELP, no_args_is_help=True)(explain.explain)
+app.command("layers", help=layers.HELP, no_args_is_help=True)(layers.layers)
+app.command("demo", help=demo.HELP)(demo.demo)
 
 
 def _version(wanted: bool) -> None:
@@ -43,18 +62,41 @@ def _options(
     pass
 
 
-def main() -> None:
-    """Run the command line; errors meant for people become one line and exit code 1."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; what can be foreseen to go wrong becomes one line and exit code 1.
+
+    Args:
+        arguments: Those of the process, if `None`.
+    """
     try:
-        app()
-    except PhospheneError as error:
-        errors.print(f"[bold red]phosphene:[/] {_plain(str(error))}", soft_wrap=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        errors.print("[yellow]interrupted[/]")
-        sys.exit(130)
+        # Pillow warns of large and slightly odd files, which are read all the same.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        with _terminated_is_interrupted():
+            app(arguments, prog_name="phosphene")
+    except (PhospheneError, MemoryError, RuntimeError) as error:
+        if out_of_memory(error):
+            say("phosphene: there is not enough memory: give a smaller --input-size", "red")
+        elif isinstance(error, PhospheneError):
+            say(f"phosphene: {error}", "red")
+        else:
+            raise
+    except BrokenPipeError:
+        pass  # whoever read the output has seen enough
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"phosphene: {where}{error.strerror or error}", "red")
+    sys.exit(1)
 
 
-def _plain(text: str) -> str:
-    """Keep brackets in an error's text from being read as markup."""
-    return text.replace("[", r"\[")
+@contextmanager
+def _terminated_is_interrupted() -> Iterator[None]:
+    """Let a job's end by its scheduler (SIGTERM) keep results as Ctrl-C does."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -2,61 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from phosphene.cli import options
+from phosphene.cli import asking, options
+from phosphene.cli.batches import Asked, explained
+from phosphene.cli.options import say
 from phosphene.cli.outputs import Output
+from phosphene.errors import ImageError, PhospheneError
 
 if TYPE_CHECKING:
     from phosphene.core.network import Network
-    from phosphene.saliency.result import Explanation
+
+HELP = r"""Show which pixels of photographs made a unit fire, by reversed networks.
+
+Without --unit or --class the class that the network predicts is explained;
+with --layer alone, the layer's strongest unit. Every rule runs on the same
+forward pass.
+
+[b]Rules[/b]
+  saliency     the derivative of the unit (Simonyan et al. 2014)
+  deconvnet    rectifies the signal on its way back (Zeiler & Fergus 2014)
+  guided       both at once, also called DeSaliNet (Mahendran & Vedaldi 2016)
+  all          all eight architectures of the last paper
+
+[b]Examples[/b]
+  phosphene explain cat.jpg -m NET.caffemodel
+  phosphene explain cat.jpg -m NET.caffemodel --class tabby -o cat.png
+  phosphene explain photos/ -m NET.caffemodel -l fire5/concat -u 100 -o out/
+  phosphene explain cat.jpg -m my.py:net --weights my.pt --rule guided
+"""
 
 
 def explain(
-    photos: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.")],
-    model: options.Model = "demo",
-    layer: Annotated[
-        str | None, typer.Option("--layer", "-l", help="Layer of the unit; the class scores.")
-    ] = None,
-    unit: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--unit",
-            "-u",
-            help="131, 131@6,6, 131@centre, 131@positive, strongest, random, mixture, code, noise.",
-        ),
-    ] = None,
-    class_: Annotated[
-        list[str] | None, typer.Option("--class", "-c", help="Class, by name or index.")
-    ] = None,
-    rule: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--rule",
-            "-r",
-            help="saliency, deconvnet, guided, RELU/POOL/LRN, or all eight architectures.",
-        ),
-    ] = None,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="PNG, a folder, or a self-contained HTML page.")
-    ] = Path("explanation.html"),
-    to: Annotated[
-        str | None, typer.Option(help="Stop the signal at this layer instead of the image.")
-    ] = None,
-    ten_crop: Annotated[
-        bool, typer.Option(help="Average the class's map over ten crops of the photograph.")
-    ] = False,
-    whole: Annotated[
-        bool, typer.Option(help="Show the network the whole photograph, not its centre crop.")
-    ] = False,
-    batch: Annotated[int, typer.Option(min=1, help="Photographs at a time.")] = 8,
-    seed: Annotated[int, typer.Option(help="Start of the random units' numbers.")] = 0,
+    photos: asking.Photos,
+    layer: asking.Layer = None,
+    unit: asking.Units = None,
+    class_: asking.Classes = None,
+    rule: asking.Rules = None,
+    to: asking.To = None,
+    ten_crop: asking.TenCrop = False,
+    whole: asking.Whole = False,
+    batch: asking.Batch = 8,
+    seed: asking.Seed = 0,
+    out: asking.Out = None,
     json: options.AsJson = False,
+    model: options.Model = "demo",
     weights: options.Weights = None,
     prototxt: options.Prototxt = None,
     labels: options.Labels = None,
@@ -67,108 +60,113 @@ def explain(
     scale: options.Scale = None,
     order: options.Order = None,
     resize_to: options.ResizeTo = None,
+    interpolation: options.Interpolation = None,
 ) -> None:
-    """Show which pixels of photographs made a unit fire, by reversed networks.
-
-    Without a unit or class, each photograph's strongest class is explained. Every rule runs on
-    the same forward pass.
-
-    * **saliency**: the derivative of the unit (Simonyan et al. 2014)
-    * **deconvnet**: rectifies the signal on its way back (Zeiler & Fergus 2014)
-    * **guided**: both at once, also called DeSaliNet (Mahendran & Vedaldi 2016)
-
-    Examples:
-    `phosphene explain cat.jpg --model squeezenet.caffemodel`
-
-    `phosphene explain photos/ -m squeezenet.caffemodel -l fire5/concat -u 100 -o results/`
-
-    `phosphene explain cat.jpg -m squeezenet.caffemodel --class tabby --ten-crop -o cat.png`
-    """
-    from phosphene.core.rules import ARCHITECTURES, DECONVNET, GUIDED, SALIENCY, Reversal
-    from phosphene.core.unit import Unit
-    from phosphene.image import find
-
-    if unit and class_:
-        raise typer.BadParameter("give --unit or --class, not both")
+    """Show which pixels of photographs made a unit fire, by reversed networks."""
     if ten_crop and (unit or layer or to or whole or len(class_ or []) > 1):
         raise typer.BadParameter(
             "--ten-crop explains one class: leave out --unit, --layer, --to and --whole"
         )
-    network = options.open_model(
-        model, weights, prototxt, labels, device, input_size, mean, std, scale, order, resize_to
-    )
-    rules: list[Reversal] = []
-    for text in rule or []:
-        rules.extend(ARCHITECTURES if text == "all" else [Reversal.parse(text)])
-    # A class is looked up now, so that a misspelt one is no error of the first photograph.
-    units: list[Any] = [Unit.parse(text, seed) for text in unit or []]
-    units += [network.class_index(name) for name in class_ or []]
-    if layer is not None:
-        network.address(layer)
-    asked = _Asked(
-        units or None, rules or [SALIENCY, DECONVNET, GUIDED], layer, to, whole, ten_crop, batch
-    )
-    output = Output(out, {"model": model, "seed": seed, **vars(asked)})
-    files = find(photos)
-    with output:
-        for result in _results(network, output.missing(files), output, asked):
-            output.add(result)
-    if json:
-        options.print_json(output.as_json())
-    else:
-        for line in output.summary():
-            options.errors.print(line, soft_wrap=True, markup=False)
+    if unit and class_:
+        raise typer.BadParameter("give --unit or --class, not both")
+    from phosphene.image import find
+
+    rules, units = asking.read_rules(rule or []), asking.read_units(unit or [], class_ or [], seed)
+    if ten_crop and any(u.at != "strongest" for u in units):
+        raise typer.BadParameter("--ten-crop takes all positive positions: give the class alone")
+    output = Output(out if out or json else "explanation.html")
+    files = output.takes(photos, find(photos), max(1, len(units)), 2 + (len(rules) or 3))
+    interrupted = False
+    try:
+        with output:
+            network = options.open_model(
+                model,
+                weights,
+                prototxt,
+                labels,
+                device,
+                input_size=input_size,
+                mean=mean,
+                std=std,
+                scale=scale,
+                order=order,
+                resize_to=resize_to,
+                interpolation=interpolation,
+            )
+            asked = Asked(units, rules, layer, to, whole, ten_crop)
+            _check(network, asked)
+            about = {**vars(asked), **_origin(network, model, weights, prototxt)}
+            _run(network, output.missing(files, about), output, asked, batch)
+    except KeyboardInterrupt:
+        interrupted = True
+    except PhospheneError:
+        _report(output, False)
+        raise
+    _report(output, json)
+    if interrupted:
+        done = len(output.records) + len(output.failed)
+        again = "; the same command goes on from here" if output.folder else ""
+        say(f"interrupted after {done} of {len(files)}{again}", "yellow")
+        raise typer.Exit(130)
     if output.failed:
         raise typer.Exit(1)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What to explain, by which rules, and how: one run's arguments."""
+def _check(network: Network, asked: Asked) -> None:
+    """Look up what is named, so that a misspelt name is no error of the first photograph."""
+    for name in (asked.layer, asked.to):
+        if name is not None:
+            network.address(name)
+    for unit in asked.units:
+        if unit.kind == "class":
+            network.class_index(unit.name)
+    sees = network.preprocessing
+    if sees.resize == "shorter" and not asked.whole and sees.shorter_side < min(sees.input_size):
+        raise typer.BadParameter(
+            f"--resize-to {sees.shorter_side} leaves photographs smaller than the network's input, "
+            f"{sees.input_size[0]}x{sees.input_size[1]}: raise it, or lower --input-size"
+        )
 
-    unit: Any
-    rules: Any
-    layer: str | None
-    to: str | None
-    whole: bool
-    ten_crop: bool
-    batch: int
+
+def _origin(network: Network, model: str, *files: Path | None) -> dict[str, Any]:
+    """Tell what a network was made from; its files by size and time, as they may change."""
+    from phosphene.provenance import versions
+
+    path = Path(model.rpartition(":")[0] if ".py:" in model else model)
+    beside = [path.with_suffix(".prototxt"), path.with_name("deploy.prototxt")]
+    stats = {str(p): p.stat() for p in (path, *beside, *files) if p and p.is_file()}
+    return {
+        "model": model,
+        "files": {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()},
+        "sees": network.preprocessing,
+        "labels": network.labels,
+        "phosphene": versions()["phosphene"],
+    }
 
 
-def _results(
-    network: Network, files: list[Path], output: Output, asked: _Asked
-) -> Iterator[Explanation]:
-    """Explain the files with a progress bar; those that cannot be read are noted and passed."""
+def _run(network: Network, files: list[Path], output: Output, asked: Asked, batch: int) -> None:
+    """Explain the files with a progress bar; those that cannot be are named and passed."""
+    from dataclasses import replace
+
     from phosphene.cli.progress import tracked
-    from phosphene.errors import ImageError
-    from phosphene.saliency.explain import explain_many
-    from phosphene.saliency.ten_crop import ten_crop
 
     with tracked("explaining", len(files)) as step:
-
-        def failed(photo: Path, error: ImageError) -> None:
-            output.fail(photo, error)
+        for file, result in explained(network, files, asked, batch, say):
+            if isinstance(result, PhospheneError):
+                of_all = not asked.whole or str(result) in output.failed.values()
+                if of_all and not isinstance(result, ImageError) and not output.records:
+                    raise result  # the network's fault, and no photograph's
+                output.failed[str(file)] = str(result)
+                named = "" if str(file) in str(result) else f"{file}: "
+                say(f"! {named}{result}", "yellow")
+            else:
+                output.add(file, replace(result, names=(output.names[str(file)],)))
             step()
 
-        if not asked.ten_crop:
-            for result in explain_many(
-                network,
-                files,
-                asked.unit,
-                asked.rules,
-                layer=asked.layer,
-                to=asked.to,
-                whole=asked.whole,
-                batch=asked.batch,
-                on_error=failed,
-            ):
-                yield result
-                step()
-            return
-        for file in files:
-            try:
-                yield ten_crop(network, file, asked.unit[0] if asked.unit else None, asked.rules)
-            except ImageError as error:
-                failed(file, error)
-            else:
-                step()
+
+def _report(output: Output, json: bool) -> None:
+    if json:
+        options.print_json(output.as_json())
+        return
+    for line in output.summary():
+        say(line)

@@ -11,9 +11,21 @@ from phosphene.cli import options
 if TYPE_CHECKING:
     from phosphene.core.layers import Layer
 
+HELP = r"""List a network's layers: name, kind, channels, map, and what a unit sees of the image.
+
+The names are those that --layer takes. Field, stride and centre are those of
+the receptive field, in pixels of the network's input; the centre is that of
+the first unit.
+
+[b]Examples[/b]
+  phosphene layers demo
+  phosphene layers NET.caffemodel --json
+  phosphene layers my.py:net --input-size 320x480
+"""
+
 
 def layers(
-    model: Annotated[str, typer.Argument(help="demo, a .caffemodel file, or file.py:factory.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=options.MODEL_HELP)],
     weights: options.Weights = None,
     prototxt: options.Prototxt = None,
     labels: options.Labels = None,
@@ -21,42 +33,34 @@ def layers(
     input_size: options.InputSize = None,
     json: options.AsJson = False,
 ) -> None:
-    """List a network's layers: name, kind, channels, map, and what a unit sees of the image.
-
-    The names are those that `--layer` takes. Size, stride and centre are those of the receptive
-    field in pixels of the network's input; the centre is that of the first unit.
-
-    Example: `phosphene layers demo`
-    """
-    network = options.open_model(model, weights, prototxt, labels, device, input_size)
+    """List a network's layers: name, kind, channels, map, and what a unit sees of the image."""
+    network = options.open_model(model, weights, prototxt, labels, device, input_size=input_size)
     rows = network.layers()
     if json:
         options.print_json([_as_json(layer) for layer in rows])
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=f"{network.name}: {len(rows)} layers", title_justify="left", box=None)
-    table.add_column("layer", style="bold", no_wrap=True)
-    table.add_column("kind", no_wrap=True)
-    for column in ("channels", "map", "field", "stride", "centre", "weights"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for layer in rows:
-        name = f"{layer.name} ({layer.alias})" if layer.alias else layer.name
-        table.add_row(name, layer.kind, *_cells(layer))
-    # Piped into another program a table must not be cut to a terminal's width.
-    console = Console()
-    Console(width=None if console.is_terminal else 200).print(table)
+    heads = ("layer", "kind", "channels", "map", "field", "stride", "centre", "weights")
+    table = [heads, *(_cells(layer) for layer in rows)]
+    widths = [max(len(row[i]) for row in table) for i in range(len(heads))]
+    # Lines of their own length, whole in a narrow terminal and for the programs of a pipe.
+    for row in table:
+        cells = [
+            f"{cell:<{width}}" if i < 2 else f"{cell:>{width}}"
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        typer.echo("  ".join(cells).rstrip())
 
 
 def _cells(layer: Layer) -> tuple[str, ...]:
+    name = f"{layer.name} ({layer.alias})" if layer.alias else layer.name
     shape, field = layer.shape, layer.field
     channels = f"{shape[0]}" if shape else ""
     side = "x".join(str(n) for n in shape[1:])
     weights = f"{layer.parameters:,}" if layer.parameters else ""
-    if field is None:
-        return channels, side, "", "", "", weights
-    return channels, side, _pair(field.size), _pair(field.stride), _pair(field.centre), weights
+    seen = ("", "", "")
+    if field is not None:
+        seen = (_pair(field.size), _pair(field.stride), _pair(field.centre))
+    return name, layer.kind, channels, side, *seen, weights
 
 
 def _pair(pair: tuple[float, float]) -> str:

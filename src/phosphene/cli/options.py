@@ -2,70 +2,91 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 if TYPE_CHECKING:
     from phosphene.core.network import Network
 
 _NETWORK = "The network"
-_PREPROCESSING = "What the network sees (its own, unless said here)"
+_PREPROCESSING = "How the network is shown a photograph (its own way, unless said here)"
+
+MODEL_HELP = "demo, NET.caffemodel, or FILE.py:FUNCTION for a network of your own."
 
 Model = Annotated[
     str,
-    typer.Option(
-        "--model",
-        "-m",
-        help="demo, a .caffemodel file, or file.py:factory.",
-        rich_help_panel=_NETWORK,
-    ),
+    typer.Option("--model", "-m", metavar="MODEL", help=MODEL_HELP, rich_help_panel=_NETWORK),
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option(help="Weights for file.py:factory: safetensors or a state dict.",
+    typer.Option(metavar="FILE", help="Weights for FILE.py:FUNCTION, safetensors or a state dict.",
                  rich_help_panel=_NETWORK),
 ]  # fmt: skip
 Prototxt = Annotated[
     Path | None,
-    typer.Option(help="Description of a caffemodel, if it is not beside it.",
-                 rich_help_panel=_NETWORK),
+    typer.Option(metavar="FILE", rich_help_panel=_NETWORK,
+                 help="Description of a caffemodel, if not NET.prototxt or deploy.prototxt."),
 ]  # fmt: skip
 Labels = Annotated[
     Path | None,
-    typer.Option(help="Class names: CSV with a column 'name', or a name a line.",
-                 rich_help_panel=_NETWORK),
+    typer.Option(metavar="FILE", rich_help_panel=_NETWORK,
+                 help="Class names: CSV with a column 'name', or one name a line."),
 ]  # fmt: skip
 Device = Annotated[
-    str, typer.Option(help="cpu, cuda, or auto for the best there is.", rich_help_panel=_NETWORK)
-]
+    str,
+    typer.Option(metavar="NAME", help="cpu, cuda, or auto for the best there is.",
+                 rich_help_panel=_NETWORK),
+]  # fmt: skip
 InputSize = Annotated[
     str | None,
-    typer.Option(help="Height and width, as 224x224.", rich_help_panel=_PREPROCESSING),
-]
+    typer.Option(metavar="HxW", help="Size of its input, as 224x224.",
+                 rich_help_panel=_PREPROCESSING),
+]  # fmt: skip
 Mean = Annotated[
     str | None,
-    typer.Option(help="Per channel, as 104,117,123.", rich_help_panel=_PREPROCESSING),
-]
+    typer.Option(metavar="A,B,C", help="Subtracted per channel, as 104,117,123.",
+                 rich_help_panel=_PREPROCESSING),
+]  # fmt: skip
 Std = Annotated[
-    str | None, typer.Option(help="Per channel, as 1,1,1.", rich_help_panel=_PREPROCESSING)
-]
+    str | None,
+    typer.Option(metavar="A,B,C", help="Divided by per channel, as 0.229,0.224,0.225.",
+                 rich_help_panel=_PREPROCESSING),
+]  # fmt: skip
 Scale = Annotated[
     float | None,
-    typer.Option(help="Range of its pixels: 1 or 255.", rich_help_panel=_PREPROCESSING),
+    typer.Option(metavar="1|255", help="Range of its pixels.", rich_help_panel=_PREPROCESSING),
 ]
 Order = Annotated[
-    str | None, typer.Option(help="RGB, BGR or gray.", rich_help_panel=_PREPROCESSING)
+    Literal["RGB", "BGR", "gray"] | None,
+    typer.Option(help="Order of its channels.", rich_help_panel=_PREPROCESSING),
 ]
 ResizeTo = Annotated[
     int | None,
-    typer.Option(help="Shorter side after the resize, pixels.", rich_help_panel=_PREPROCESSING),
+    typer.Option(metavar="PIXELS", min=1, help="Shorter side before the centre crop.",
+                 rich_help_panel=_PREPROCESSING),
+]  # fmt: skip
+Interpolation = Annotated[
+    Literal["bilinear", "bicubic"] | None,
+    typer.Option(help="Kernel of the resize.", rich_help_panel=_PREPROCESSING),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON for scripts, and nothing else, to stdout.",
+                 rich_help_panel="The result"),
+]  # fmt: skip
 
-errors = Console(stderr=True, highlight=False)
+terminal = Console(stderr=True, highlight=False, emoji=False)
+"""Where everything but results goes: standard error."""
+
+
+def say(text: str, style: str = "") -> None:
+    """Print a line for a person to standard error, as it stands."""
+    terminal.print(Text(text, style=style), soft_wrap=True)
 
 
 def open_model(
@@ -74,21 +95,28 @@ def open_model(
     prototxt: Path | None = None,
     labels: Path | None = None,
     device: str = "auto",
+    *,
     input_size: str | None = None,
     mean: str | None = None,
     std: str | None = None,
     scale: float | None = None,
     order: str | None = None,
     resize_to: int | None = None,
+    interpolation: str | None = None,
 ) -> Network:
-    """Open the network that the options name, and say how it sees its images."""
+    """Open the network that the options name, and say how it is shown its images."""
+    if weights and ".py:" not in model:
+        raise typer.BadParameter("--weights go with --model FILE.py:FUNCTION")
+    if prototxt and not model.lower().endswith(".caffemodel"):
+        raise typer.BadParameter("--prototxt goes with --model NET.caffemodel")
+    if scale is not None and not 0 < scale < math.inf:
+        raise typer.BadParameter(f"--scale {scale:g} is no range of pixels: give 1 or 255")
+    size, means, stds = _size(input_size), _floats(mean, "--mean"), _floats(std, "--std")
+    if stds and not all(stds):
+        raise typer.BadParameter("--std must not be 0")
     from phosphene.zoo.catalogue import Overrides, open_network
 
-    if order not in (None, "RGB", "BGR", "gray"):
-        raise typer.BadParameter(f"{order!r} is no channel order: RGB, BGR or gray")
-    overrides = Overrides(
-        _size(input_size), _floats(mean, "mean"), _floats(std, "std"), scale, order, resize_to
-    )
+    overrides = Overrides(size, means, stds, scale, order, resize_to, interpolation)
     network = open_network(
         model,
         weights=weights,
@@ -97,9 +125,15 @@ def open_model(
         overrides=overrides,
         device=device,
     )
-    errors.print(
-        f"[dim]{network.name}: {network.preprocessing}, on {network.device}[/dim]", soft_wrap=True
-    )
+    guessed = model.lower().endswith(".caffemodel") and not any(vars(overrides).values())
+    assumed = " (assumed, as Caffe's files do not say; options override it)" if guessed else ""
+    say(f"{network.name} on {network.device}, shown {network.preprocessing}{assumed}", "dim")
+    if network.labels and len(network.labels) != network.classes:
+        say(
+            f"! {len(network.labels)} class names were given, and {network.name} has "
+            f"{network.classes} classes: names may be wrong",
+            "yellow",
+        )
     return network
 
 
@@ -107,15 +141,15 @@ def print_json(value: Any) -> None:
     """Print a value as JSON to standard output."""
     import json
 
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(value, indent=2))
 
 
 def _size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     parts = text.lower().split("x")
-    if not all(p.isdigit() and int(p) for p in parts) or len(parts) > 2:
-        raise typer.BadParameter(f"{text!r} is no size: give 224 or 224x320")
+    if not all(p.isascii() and p.isdigit() and int(p) for p in parts) or len(parts) > 2:
+        raise typer.BadParameter(f"--input-size {text!r} is no size: give 224 or 224x320")
     return int(parts[0]), int(parts[-1])
 
 
@@ -123,6 +157,9 @@ def _floats(text: str | None, name: str) -> tuple[float, ...] | None:
     if text is None:
         return None
     try:
-        return tuple(float(part) for part in text.split(","))
+        values = tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no {name}: give numbers, as 104,117,123") from None
+        values = ()
+    if not values or not all(map(math.isfinite, values)):
+        raise typer.BadParameter(f"{name} {text!r} is no list of numbers: write it as 104,117,123")
+    return values

@@ -2,58 +2,79 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from phosphene.errors import OutputError, PhospheneError
-from phosphene.image import replacing
+from phosphene.cli.records import Record, lines_of, names_of, record_of
+from phosphene.errors import ImageError, OutputError
 
 if TYPE_CHECKING:
     from phosphene.panel import Panel
     from phosphene.saliency.result import Explanation
+
+_PICTURES, _PAGES = (".png", ".jpg", ".jpeg", ".webp"), (".html", ".htm")
+# More than a person scrolls through, and about what memory and a browser hold.
+_MOST_ROWS, _MOST_TILES = 50, 5000
+_MOST_LINES = 20
 
 
 class Output:
     """Collects explanations and writes them, also when the run is interrupted.
 
     A picture or page is written once, at the end or at the interruption, with what is there by
-    then. A folder gets a panel and a record for each photograph as soon as it is done; the next
+    then. A folder gets a picture and a record for each photograph as soon as it is done; the next
     run with the same arguments takes up where this one stopped.
 
     Attributes:
-        path: `.png`, `.html` or a folder.
-        failed: What could not be read, by file.
+        path: Where to; `None` writes nothing.
+        folder: Whether it is a folder.
+        records: What was found, photograph by photograph.
+        failed: What could not be explained and why, by file.
+        kept: How many of the records an earlier run has made.
+        names: What to call each photograph.
     """
 
-    def __init__(self, path: Path, arguments: Mapping[str, Any]):
-        suffix = path.suffix.lower()
-        self.path = path
-        self.folder = suffix == "" or path.is_dir()
-        if not self.folder and suffix not in (".png", ".html", ".htm", ".jpg", ".webp"):
+    def __init__(self, place: str | None) -> None:
+        self.path = Path(place) if place is not None else None
+        self.folder = self.path is not None and (
+            str(place).endswith("/") or self.path.suffix == "" or self.path.is_dir()
+        )
+        self._suffix = self.path.suffix.lower() if self.path and not self.folder else ""
+        if self._suffix and self._suffix not in _PICTURES + _PAGES:
             raise OutputError(
-                f"{path} is nothing phosphene writes: end it in .png or .html, or give a folder"
+                f"{place} is nothing phosphene writes: end it in .png or .html, or in / for a "
+                "folder"
             )
+        self.records: list[Record] = []
         self.failed: dict[str, str] = {}
-        self._arguments = {k: str(v) for k, v in arguments.items()}
+        self.kept = 0
+        self.names: dict[str, str] = {}
+        self._made = False
+        self._about = ""
         self._panels: list[Panel] = []
-        self._records: list[dict[str, Any]] = []
-        self._files: list[Path] = []
-        self._kept = 0
 
     def __enter__(self) -> Output:
         """Make sure that there is a place to write to, before any work is done."""
-        folder = self.path if self.folder else self.path.parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{folder} cannot be made: {error.strerror}") from error
-        with replacing(folder / ".phosphene"):
-            pass
-        (folder / ".phosphene").unlink()
+        if self.path is not None:
+            folder = self.path if self.folder else self.path.parent
+            self._made = not folder.exists()
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                with TemporaryFile(dir=folder):
+                    pass
+                if not self.folder and self.path.exists() and not os.access(self.path, os.W_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            except OSError as error:
+                reason = f"{folder} is no folder" if folder.is_file() else error.strerror
+                raise OutputError(f"{self.path} cannot be written: {reason}") from error
         return self
 
     def __exit__(
@@ -63,141 +84,149 @@ class Output:
         trace: TracebackType | None,
     ) -> None:
         """Write what there is, whether the run came to its end or not."""
-        if not self._records:
+        if self.path is None:
             return
-        from phosphene.view import save
+        if self.folder and self.records:
+            from phosphene.cli.index import index_page
+            from phosphene.image import replacing
 
-        if self.folder:
-            self._write_index()
-        else:
-            save(self._panels, self.path)
-        if error is not None:
-            self._files.append(self.path)
-
-    def missing(self, files: Sequence[Path]) -> list[Path]:
-        """Return the photographs that an earlier run into the same folder has not done."""
-        if not self.folder:
-            self._files = list(files)
-            return self._files
-        left = []
-        for file in files:
-            record = self._read(file)
-            if record is None:
-                left.append(file)
-            else:
-                self._records.append(record)
-                self._kept += 1
-        self._files = left
-        return left
-
-    def add(self, explanation: Explanation) -> None:
-        """Take one photograph's explanation, and write it if it goes to a folder."""
-        file = self._file_of(explanation)
-        record = {"photograph": str(file), "key": self._key(file), **_summary(explanation)}
-        panel = explanation.panel()
-        if self.folder:
+            records = sorted(self.records, key=lambda record: str(record["photograph"]))
+            with replacing(self.path / "index.html") as out:
+                out.write(index_page(records, self.names, self.failed).encode())
+        elif self._panels:
             from phosphene.view import save
 
-            picture = save(panel, self._place(file, ".png"))
-            record["panel"] = picture.name
-            with replacing(self._place(file, ".json")) as out:
-                out.write(json.dumps(record, indent=1, ensure_ascii=False).encode())
-        else:
-            self._panels.append(panel)
-        self._records.append(record)
+            save(_as_one(self._panels), self.path)
+        elif self._made:
+            folder = self.path if self.folder else self.path.parent
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
-    def fail(self, file: Path, error: PhospheneError) -> None:
-        """Note a photograph that could not be explained."""
-        self.failed[str(file)] = str(error)
-        self._files = [f for f in self._files if f != file]
+    def takes(
+        self, given: Iterable[Path], files: Iterable[Path], rows: int, tiles: int
+    ) -> list[Path]:
+        """Return the photographs to explain: results of an earlier run are none.
+
+        Args:
+            given: The files and folders asked for.
+            files: The image files behind them.
+            rows: How many rows of pictures each photograph will get.
+            tiles: How many pictures are in a row.
+
+        Raises:
+            ImageError: There are none.
+            OutputError: They are too many for one picture or page, or would be overwritten.
+        """
+        if self._suffix and any(self._wrote(path) for path in given):
+            raise OutputError(
+                f"{self.path} is a photograph to explain, and would be overwritten: give another "
+                "name behind -o"
+            )
+        found = [file for file in files if not self._wrote(file)]
+        if not found:
+            raise ImageError("there are no photographs but phosphene's own results")
+        self.names = names_of(found)
+        total = len(found) * rows
+        limit = {True: _MOST_ROWS, False: _MOST_TILES // tiles}[self._suffix in _PICTURES]
+        if self._suffix and total > limit:
+            instead = "-o results/" if self._suffix in _PAGES else "-o results.html, or -o results/"
+            raise OutputError(
+                f"{self.path} would hold {total} rows of pictures, more than {limit}: write "
+                f"{instead} for a folder"
+            )
+        return found
+
+    def missing(self, files: Sequence[Path], about: Mapping[str, Any]) -> list[Path]:
+        """Return the photographs that an earlier run into the same folder has not done.
+
+        Args:
+            files: The photographs.
+            about: Everything that the results depend on.
+        """
+        self._about = json.dumps({k: str(v) for k, v in about.items()}, sort_keys=True)
+        earlier = {file: self._read(file) if self.folder else None for file in files}
+        self.records += [record for record in earlier.values() if record]
+        self.kept = len(self.records)
+        return [file for file, record in earlier.items() if record is None]
+
+    def add(self, file: Path, explanation: Explanation) -> None:
+        """Take one photograph's explanation, and write it if it goes to a folder."""
+        record = record_of(file, explanation)
+        if self.path is not None and self.folder:
+            from phosphene.image import replacing
+            from phosphene.view import save
+
+            record["panel"] = self._name(file) + ".png"
+            save(replace(explanation.panel(), title=""), self.path / record["panel"])
+            with replacing(self.path / f"{self._name(file)}.json") as out:
+                kept = {**record, "key": self._key(file)}
+                out.write(json.dumps(kept, indent=1).encode())
+        elif self.path is not None:
+            self._panels.append(explanation.panel())
+        self.records.append(record)
 
     def as_json(self) -> dict[str, Any]:
         """Return everything that was found, for scripts."""
-        records = [{k: v for k, v in r.items() if k != "key"} for r in self._records]
-        return {"output": str(self.path), "results": records, "failed": self.failed}
+        records = [{k: v for k, v in r.items() if k != "facts"} for r in self.records]
+        facts = self.records[0]["facts"] if self.records else {}
+        output = None if self.path is None else str(self.path)
+        return {"output": output, "facts": facts, "results": records, "failed": self.failed}
 
     def summary(self) -> list[str]:
-        """Return lines for a person: what was seen, what could not be, where to look."""
+        """Return lines for a person: what was seen, and where to look."""
         lines = []
-        if len(self._records) <= 12:
-            for record in self._records:
-                for signal in record["signals"][:1]:
-                    name = Path(record["photograph"]).name
-                    lines.append(f"{name}: {signal['unit']}, {signal['score']:.3g}")
-        for record in self._records:
-            lines.extend(f"! {warning}" for warning in record["warnings"])
-        if self._kept:
-            lines.append(f"{self._kept} kept from an earlier run with the same arguments")
-        lines.extend(f"! {error}" for error in self.failed.values())
-        if self._records:
+        if len(self.records) <= _MOST_LINES:
+            lines += lines_of(self.records, self.names)
+        warnings = [warning for record in self.records for warning in record["warnings"]]
+        lines += [f"! {warning}" for warning in warnings[:_MOST_LINES]]
+        if len(warnings) > _MOST_LINES:
+            lines.append(f"! and {len(warnings) - _MOST_LINES} more such warnings")
+        if self.kept:
+            lines.append(f"{self.kept} kept from an earlier run with the same arguments")
+        if self.failed:
+            lines.append(f"{len(self.failed)} could not be explained (named above)")
+        if self.records and self.path is not None:
             place = self.path / "index.html" if self.folder else self.path
-            lines.append(f"{len(self._records)} explained: open {place}")
+            lines.append(f"{len(self.records)} explained: open {place}")
         return lines
 
-    def _file_of(self, explanation: Explanation) -> Path:
-        """Match an explanation, which knows its file's name, with the file it came from."""
-        for i, file in enumerate(self._files):
-            if file.name == explanation.names[0]:
-                return self._files.pop(i)
-        return Path(explanation.names[0])
-
     def _key(self, file: Path) -> str:
-        stat = file.stat() if file.exists() else None
-        about = [self._arguments, str(file.resolve()), stat and (stat.st_size, stat.st_mtime_ns)]
-        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+        stat = file.stat()
+        about = [self._about, str(file.resolve()), stat.st_size, stat.st_mtime_ns]
+        return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
 
-    def _place(self, file: Path, suffix: str) -> Path:
+    def _name(self, file: Path) -> str:
         # Two photographs of one name from two folders must not overwrite each other.
-        where = hashlib.sha256(str(file.resolve().parent).encode()).hexdigest()[:6]
-        return self.path / f"{file.stem}-{file.suffix[1:]}-{where}{suffix}"
+        place = str(file.parent.resolve() / file.name).encode(errors="surrogateescape")
+        place_hash = hashlib.sha256(place).hexdigest()[:6]
+        return f"{file.stem[:60]}-{file.suffix[1:9]}-{place_hash}"
 
-    def _read(self, file: Path) -> dict[str, Any] | None:
+    def _read(self, file: Path) -> Record | None:
+        assert self.path is not None
         try:
-            record = json.loads(self._place(file, ".json").read_text(encoding="utf-8"))
-            whole = record["key"] == self._key(file) and (self.path / record["panel"]).exists()
-        except (OSError, ValueError, KeyError, TypeError):
+            text = (self.path / f"{self._name(file)}.json").read_text(encoding="utf-8")
+            record: Record = json.loads(text)
+            whole = record.pop("key") == self._key(file) and (self.path / record["panel"]).exists()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        return record if whole else None
+        return {**record, "photograph": str(file)} if whole else None
 
-    def _write_index(self) -> None:
-        from PIL import Image
-
-        from phosphene.panel import Panel, Tile
-        from phosphene.view import page
-
-        rows = []
-        for record in sorted(self._records, key=lambda r: str(r["photograph"])):
-            with Image.open(self.path / record["panel"]) as picture:
-                tile = Tile(picture.convert("RGB"))
-            rows.append((Path(record["photograph"]).name, (tile,)))
-        panel = Panel(f"{len(rows)} photographs", tuple(rows), self._arguments)
-        with replacing(self.path / "index.html") as out:
-            out.write(page(panel).encode())
+    def _wrote(self, file: Path) -> bool:
+        if self.path is None or not self.folder:
+            return self.path is not None and file.resolve() == self.path.resolve()
+        here = file.resolve().parent == self.path.resolve()
+        return here and file.suffix == ".png" and file.with_suffix(".json").exists()
 
 
-def _summary(explanation: Explanation) -> dict[str, Any]:
-    """Put what a script may want to know of one photograph's explanation into plain values."""
-    signals = []
-    for saliency in explanation:
-        peak = saliency.map[0, 0].nan_to_num().flatten().argmax().item()
-        width = saliency.map.shape[-1]
-        signals.append(
-            {
-                "rule": saliency.rule.name,
-                "unit": saliency.unit_name(0, explanation.labels),
-                "channel": int(saliency.channel[0]),
-                "at": saliency.at[0].tolist(),
-                "score": float(saliency.score[0]),
-                "peak": [int(peak // width), int(peak % width)],
-                "empty": bool(saliency.empty[0]),
-                "census": str(saliency.census),
-            }
-        )
-    top = explanation.top[0] if explanation.top else ()
-    return {
-        "layer": explanation.layer,
-        "classes": [{"name": name, "probability": p} for name, p in top],
-        "signals": signals,
-        "warnings": list(explanation.warnings),
-        "facts": dict(explanation.facts),
-    }
+def _as_one(panels: Sequence[Panel]) -> list[Panel]:
+    """Join panels that differ in their photographs only."""
+    joined: dict[tuple[str, ...], Panel] = {}
+    for panel in panels:
+        key = (panel.title, *map(str, panel.facts.items()))
+        first = joined.get(key)
+        if first is None:
+            joined[key] = panel
+        else:
+            rows, warnings = first.rows + panel.rows, first.warnings + panel.warnings
+            joined[key] = replace(panel, rows=rows, warnings=warnings)
+    return list(joined.values())

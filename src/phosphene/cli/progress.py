@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from phosphene.cli.options import errors
+from phosphene.cli.options import terminal
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def tracked(what: str, total: int) -> Iterator[Callable[[], None]]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    shown = errors.is_terminal and total > 1
-    with Progress(*columns, console=errors, transient=True, disable=not shown) as progress:
+    shown = terminal.is_terminal and total > 1
+    with Progress(*columns, console=terminal, transient=True, disable=not shown) as progress:
         task = progress.add_task(what, total=total)
         yield lambda: progress.advance(task)

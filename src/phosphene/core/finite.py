@@ -18,8 +18,8 @@ def check_finite(
     """Raise if an activation is not finite, naming the layer that began it.
 
     Args:
-        activation: What a layer put out.
-        module: The network, which is run once more if the activation is not finite.
+        activation: What a layer put out, or a signal that came back.
+        module: The network, which is run once more if that is not finite.
         x: Its input.
         run: How to call it.
 
@@ -46,4 +46,6 @@ def check_finite(
                 f"layer {str(address)!r} is the first to put out NaN or infinity: is the "
                 "preprocessing the network's own, and the precision high enough?"
             )
-    raise NotFinite("the network puts out NaN or infinity between its layers")
+    raise NotFinite(
+        "NaN or infinity arises between the network's layers, or on the way back through them"
+    )

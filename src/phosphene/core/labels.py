@@ -22,7 +22,7 @@ def class_index(name: str | int, labels: Sequence[str], classes: int) -> int:
     >>> class_index("White Shark", ["tench", "great white shark, white shark"], 2)
     1
     """
-    if isinstance(name, int) or (name.strip().isdigit() and name not in labels):
+    if isinstance(name, int) or (name.strip().isdecimal() and name not in labels):
         index = int(name)
         if not 0 <= index < classes:
             raise UnknownClass(f"the network has classes 0 to {classes - 1}, and no class {index}")

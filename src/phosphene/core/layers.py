@@ -70,7 +70,7 @@ def resolve(name: str, module: nn.Module, aliases: Mapping[str, str]) -> Address
         UnknownLayer: No module has this path; the message offers the nearest names.
     """
     known = paths(module)
-    name = aliases.get(name, name)
+    name = aliases.get(name, str(name))  # a number too: the steps of a Sequential have no others
     if name in known:
         return Address(name)
     base, _, suffix = name.rpartition("_")

@@ -12,9 +12,10 @@ from torch.autograd.graph import get_gradient_edge
 from phosphene.core.layers import Address, Layer
 from phosphene.core.preprocessing import Order
 from phosphene.core.receptive_field import axes_by_node, field_of
-from phosphene.core.record import output_tensor, record
+from phosphene.core.record import Capture, output_tensor, record
 from phosphene.core.scores import ends_in_softmax, score_edge
 from phosphene.core.tape import Tape
+from phosphene.errors import NetworkError
 
 if TYPE_CHECKING:
     from phosphene.core.network import Network
@@ -45,11 +46,17 @@ class Head:
 
 
 def find_head(network: Network) -> Head:
-    """Find the class scores of a network, by the rules of `core.scores`."""
-    with network.running(gradients=True):
-        x = network.blank()
-        output, captures = record(network.module, x, None, values=False, run=network.run)
-    tensor = output_tensor(output)
+    """Find the class scores of a network, by the rules of `core.scores`.
+
+    Raises:
+        NetworkError: It has none.
+    """
+    _, tensor, captures = _gray_pass(network)
+    if tensor.dim() < 2 or not tensor.requires_grad:
+        raise NetworkError(
+            f"{network.name} puts out {tuple(tensor.shape)}, which are no class scores (batch, "
+            "classes, ...) that depend on the image: name the layer of the unit"
+        )
     edge = get_gradient_edge(tensor)
     scores = score_edge(edge)
     layer = next((a for a, c in captures.items() if c.edge == scores), None)
@@ -58,11 +65,12 @@ def find_head(network: Network) -> Head:
 
 def list_layers(network: Network, input_size: tuple[int, int] | None = None) -> list[Layer]:
     """List the layers that a pass runs, in order; see `Network.layers`."""
-    with network.running(gradients=True):
-        x = network.blank(input_size)
-        output, captures = record(network.module, x, None, values=False, run=network.run)
-    tape = Tape(x, torch.empty(0), get_gradient_edge(output_tensor(output)))
-    axes = axes_by_node(tape)
+    x, tensor, captures = _gray_pass(network, input_size)
+    edges = [capture.edge for capture in captures.values() if capture.edge]
+    if tensor.requires_grad:
+        edges.append(get_gradient_edge(tensor))
+    # An output without gradients (an arg-max) leaves the tape of the last layer that has some.
+    axes = axes_by_node(Tape(x, torch.empty(0), edges[-1])) if edges else {}
     spelled = {path: name for name, path in network.aliases.items()}
     return [
         Layer(
@@ -75,6 +83,25 @@ def list_layers(network: Network, input_size: tuple[int, int] | None = None) -> 
         )
         for address, capture in captures.items()
     ]
+
+
+def _gray_pass(
+    network: Network, input_size: tuple[int, int] | None = None
+) -> tuple[Tensor, Tensor, dict[Address, Capture]]:
+    """Run a network on a gray image: its input, its output, and every layer's edge."""
+    with network.running(gradients=True):
+        x = network.blank(input_size)
+        try:
+            output, captures = record(network.module, x, None, values=False, run=network.run)
+        except NetworkError as error:
+            if input_size is not None:
+                raise
+            size = "x".join(str(n) for n in network.preprocessing.input_size)
+            raise NetworkError(
+                f"{error} ({size} is what its preprocessing says: if it should see another size, "
+                "open it with Preprocessing((height, width)))"
+            ) from error
+    return x, output_tensor(output), captures
 
 
 def input_channels(module: nn.Module) -> int | None:

@@ -208,7 +208,11 @@ class Network:
             # A clone, so that no image made in inference mode ends up on the tape.
             x = self.input_of(image).detach().clone()
         with self.running(gradients=True):
-            return self._tapes(x.requires_grad_(), cuts, to)
+            tapes = self._tapes(x.requires_grad_(), cuts, to)
+        if self._compiled or not any(tape.compiled for tape in tapes):
+            return tapes
+        self._compiled = True  # in a function that no module tells of
+        return self.tapes(image, cuts, to)
 
     def _tapes(self, x: Tensor, cuts: Sequence[Representation], to: Iterable[str]) -> list[Tape]:
         to = list(to)

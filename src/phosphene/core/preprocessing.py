@@ -15,9 +15,9 @@ Step 2 is affine, so a gradient with respect to `x` becomes one with respect to 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
-from phosphene.errors import ImageError
+from phosphene.errors import ImageError, NetworkError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -80,6 +80,22 @@ class Preprocessing:
     resize: Resize = "shorter"
     resize_to: int | None = None
     interpolation: Interpolation = "bilinear"
+
+    def __post_init__(self) -> None:
+        if self.order not in get_args(Order):
+            known = ", ".join(get_args(Order))
+            raise NetworkError(f"{self.order!r} is no order of channels; choose one of {known}")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) not in (1, self.channels or len(values)) or not values:
+                raise NetworkError(
+                    f"{name} {_numbers(values)} does not fit {self.order}: give one number, or one "
+                    "per channel"
+                )
+        if not all(self.std) or not self.scale or min(self.input_size) < 1:
+            raise NetworkError(
+                f"std {_numbers(self.std)}, scale {self.scale:g} and the input size "
+                f"{self.input_size} must not be zero"
+            )
 
     def __repr__(self) -> str:
         return f"Preprocessing({self})"
@@ -184,4 +200,4 @@ class Preprocessing:
 
 
 def _numbers(values: tuple[float, ...]) -> str:
-    return "(" + ", ".join(f"{v:g}" for v in values) + ")" if len(values) > 1 else f"{values[0]:g}"
+    return f"{values[0]:g}" if len(values) == 1 else f"({', '.join(f'{v:g}' for v in values)})"

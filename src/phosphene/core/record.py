@@ -79,37 +79,39 @@ def record(
     missing = set(targets or ())
     captured: dict[Address, Capture] = {}
     owner = threading.get_ident()
-    first_path: dict[int, str] = {}
-    for path, child in known.items():
-        first_path.setdefault(id(child), path)
     chosen = known if targets is None else {a.path: known[a.path] for a in targets}
     calls: dict[int, int] = {}
-    spelled = {id(child): path for path, child in reversed(chosen.items())}
+    # One module may go by several paths; where none is asked for it goes by the first.
+    spelled: dict[int, list[str]] = {}
+    for path, child in chosen.items():
+        spelled.setdefault(id(child), []).append(path)
     hooks = []
 
     def note(child: nn.Module, _: Any, output: Any) -> None:
         if threading.get_ident() != owner:
             return
         call = calls[id(child)] = calls.get(id(child), -1) + 1
-        address = Address(spelled[id(child)], call)
-        if targets is not None and address not in missing:
-            return
+        addresses = [Address(path, call) for path in spelled[id(child)]]
+        addresses = addresses[:1] if targets is None else [a for a in addresses if a in missing]
         tensor = first_tensor(output)
-        if tensor is None:
+        if tensor is None or not addresses:
             return
-        last = stop and missing == {address}
+        last = stop and missing == set(addresses)
         value = None
         if values:
             # The layer behind may work in place; where none runs any more there is no danger.
             value = tensor if last else tensor.detach().clone()
         edge = get_gradient_edge(tensor) if tensor.requires_grad else None
-        captured[address] = Capture(address, child, value, tuple(tensor.shape), edge)
-        missing.discard(address)
+        for address in addresses:
+            captured[address] = Capture(address, child, value, tuple(tensor.shape), edge)
+        missing.difference_update(addresses)
         if last:
             raise _Reached
 
     try:
         for child in {id(child): child for child in chosen.values()}.values():
+            if isinstance(child, torch.jit.ScriptModule):
+                continue  # it takes no hooks
             hooks.append(child.register_forward_hook(note))
         output = run(module, x) if run else module(x)
     except _Reached:

@@ -116,12 +116,13 @@ def _rewound(edge: GradientEdge, output: Tensor) -> tuple[GradientEdge, Tensor]:
     shape = shape_of(scores.node, scores.output_nr)
     if output.numel() == torch.Size(shape).numel():
         return scores, output.reshape(shape)
-    # Behind the scores stands the final ReLU, which has saved what it made of them.
+    # Behind the scores stands the final ReLU, which has saved them, or what it made of them.
     node: Node | None = edge.node
     while node is not None and node.next_functions:
         if (scores.node, scores.output_nr) in node.next_functions:
-            rectified = getattr(node, "_saved_result", None)
-            if isinstance(rectified, Tensor) and tuple(rectified.shape) == shape:
-                return scores, rectified.detach()
+            for kept in ("_saved_self", "_saved_result"):
+                value = getattr(node, kept, None)
+                if isinstance(value, Tensor) and tuple(value.shape) == shape:
+                    return scores, value.detach()
         node = node.next_functions[0][0]
     return edge, output

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import get_gradient_edge
+from torch.autograd.graph import GradientEdge
 
 from phosphene.core.nodes import RECTIFIERS, remedy, strict_mask
 from phosphene.core.rules import SALIENCY, Reversal
@@ -55,24 +55,48 @@ def backward(
         NothingToReverse: The rule changes ReLUs, and the tape holds none.
         OpaqueGraph: The rule changes something, and part of the tape cannot be looked into.
     """
-    end = get_gradient_edge(tape.x)
+    end = GradientEdge(tape.leaf, 0)
     if to is not None:
         capture = tape.captures.get(to)
         if capture is None or capture.edge is None:
             raise UnknownLayer(f"the tape has no layer {to!r} between the image and the unit")
         end = capture.edge
-    batched = seed.dim() > tape.activation.dim()
     with torch.inference_mode(False), reversed_by(tape, rule):
-        (signal,) = torch.autograd.grad(
-            [tape.edge],
-            [end],
-            [seed],
-            retain_graph=keep,
-            is_grads_batched=batched,
-            allow_unused=to is not None,
-        )
+        if seed.dim() == tape.activation.dim():
+            return _sent(tape, end, seed, keep, to=to)
+        chunks = torch.split(seed, _CHUNK[tape.x.device.type == "cpu"])
+        last = len(chunks) - 1
+        signals = [_sent(tape, end, c, keep or i < last, True, to) for i, c in enumerate(chunks)]
+        return torch.cat(signals)
+
+
+# Seeds in one batched pass, by whether it runs on a CPU: there more than a few fall out of its
+# caches and cost more than one after another.
+_CHUNK = {True: 4, False: 64}
+
+
+def _sent(
+    tape: Tape,
+    end: GradientEdge,
+    seed: Tensor,
+    keep: bool,
+    batched: bool = False,
+    to: str | None = None,
+) -> Tensor:
+    """Run one backward pass with the hooks that are in place."""
+    (signal,) = torch.autograd.grad(
+        [tape.edge],
+        [end],
+        [seed],
+        retain_graph=keep,
+        is_grads_batched=batched,
+        allow_unused=True,
+    )
     if signal is None:
-        raise UnknownLayer(f"layer {to!r} has no part in what {tape.layer or 'the output'!r} says")
+        raise UnknownLayer(
+            f"layer {to!r} has no part in {tape.layer or 'the output'!r}: stop the signal at a "
+            "layer in front of the unit's"
+        )
     return signal
 
 

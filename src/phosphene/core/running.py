@@ -19,9 +19,8 @@ from torch import Tensor, nn
 from phosphene.errors import NetworkError
 
 _modes = threading.Lock()
-_in_evaluation: weakref.WeakKeyDictionary[nn.Module, tuple[int, list[nn.Module]]] = (
-    weakref.WeakKeyDictionary()
-)
+# Modules switched to evaluation mode, and how many passes need them so.
+_switched: weakref.WeakKeyDictionary[nn.Module, int] = weakref.WeakKeyDictionary()
 _stance = threading.RLock()
 
 
@@ -29,25 +28,27 @@ _stance = threading.RLock()
 def in_evaluation(module: nn.Module) -> Iterator[None]:
     """Run a model in evaluation mode, and give its modules their own modes back.
 
-    Several threads may be inside for one model: the first switches, the last switches back.
+    Several threads may be inside for one model, or for a model and a part of it: for each module
+    the first switches, and the last switches back.
     """
     with _modes:
-        users, training = _in_evaluation.get(module, (0, []))
-        if not users:
-            training = [child for child in module.modules() if child.training]
-            for child in training:
-                child.training = False
-        _in_evaluation[module] = (users + 1, training)
+        training = [
+            child
+            for child in module.modules()
+            if getattr(child, "training", False) or child in _switched
+        ]
+        for child in training:
+            child.training = False
+            _switched[child] = _switched.get(child, 0) + 1
     try:
         yield
     finally:
         with _modes:
-            users, training = _in_evaluation[module]
-            _in_evaluation[module] = (users - 1, training)
-            if users == 1:
-                for child in training:
+            for child in training:
+                _switched[child] -= 1
+                if not _switched[child]:
+                    del _switched[child]
                     child.training = True
-                del _in_evaluation[module]
 
 
 def is_compiled(module: nn.Module) -> bool:
@@ -80,6 +81,8 @@ def call(module: nn.Module, x: Tensor) -> Any:
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, ValueError, IndexError) as error:
+        if "DefaultCPUAllocator" in str(error):
+            raise  # on a CPU, too, the memory has ended: no fault of the input
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         shape = "x".join(str(n) for n in x.shape)
         raise NetworkError(

@@ -27,8 +27,8 @@ _SOFTMAX = ("SoftmaxBackward0", "LogSoftmaxBackward0")
 
 
 def ends_in_softmax(edge: GradientEdge) -> bool:
-    """Whether the output at an edge has been through a softmax."""
-    return _before(edge, _RESHAPES.__contains__).node.name() in _SOFTMAX
+    """Whether the output at an edge is probabilities (their logarithms want a softmax still)."""
+    return _before(edge, _RESHAPES.__contains__).node.name() == _SOFTMAX[0]
 
 
 def score_edge(output: GradientEdge) -> GradientEdge:

@@ -30,6 +30,16 @@ class Seed:
     at: Tensor
     score: Tensor
 
+    def but(self, other: Seed, where: Tensor) -> Seed:
+        """Return this seed with that of another for the images (b,) where it is wanted."""
+        images = where.view(-1, *[1] * (self.p.dim() - 1))
+        return Seed(
+            torch.where(images, other.p, self.p),
+            torch.where(where, other.channel, self.channel),
+            torch.where(where[:, None], other.at, self.at),
+            torch.where(where, other.score, self.score),
+        )
+
 
 def plant(unit: Unit, activation: Tensor, classes: Tensor | None = None) -> Seed:
     """Make a unit's seed; see `Unit.plant`."""
@@ -41,19 +51,20 @@ def plant(unit: Unit, activation: Tensor, classes: Tensor | None = None) -> Seed
         return _spread(maps.clone(), maps, back)
     generator = torch.Generator().manual_seed(unit.seed)
     if unit.kind == "noise":
-        noise = torch.randn(maps.shape, generator=generator)
+        # One draw for all images: what one of them gets must not depend on those beside it.
+        noise = torch.randn(maps.shape[1:], generator=generator).expand_as(maps)
         return _spread((noise.abs() if unit.positive else noise).to(maps), maps, back)
     fixed = _fixed(unit, maps, classes)
     channel, at = _locate(unit, maps, fixed)
     rows = torch.arange(b, device=maps.device)
     p = torch.zeros_like(maps)
     if unit.kind == "mixture":
-        p[rows, :, at[:, 0], at[:, 1]] = torch.randn(b, c, generator=generator).abs().to(maps)
+        p[rows, :, at[:, 0], at[:, 1]] = torch.randn(c, generator=generator).abs().to(maps)
         channel = torch.full_like(channel, -1)
     else:
         if unit.kind == "random" and c > 1:
             # Any channel but the strongest: a draw from the c - 1 others, shifted past it.
-            draw = torch.randint(c - 1, (b,), generator=generator).to(channel.device)
+            draw = torch.randint(c - 1, (1,), generator=generator).to(channel.device)
             channel = draw + (draw >= channel)
         p[rows, channel, at[:, 0], at[:, 1]] = 1
         if unit.at == "positive":
@@ -92,6 +103,8 @@ def as_maps(activation: Tensor) -> tuple[Tensor, Back]:
 def _fixed(unit: Unit, maps: Tensor, classes: Tensor | None) -> Tensor | None:
     """Return the channel of each image where the unit fixes it."""
     b, c = maps.shape[:2]
+    if unit.kind == "class" and 0 <= unit.channel < c:
+        return torch.full((b,), unit.channel, device=maps.device)
     if unit.kind in ("class", "predicted"):
         if classes is None:
             raise UnitError(f"which channel the {unit} is, only the network knows: ask `explain`")

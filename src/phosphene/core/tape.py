@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 
@@ -86,10 +87,16 @@ class Tape:
         self._bottlenecks: tuple[Bottleneck, ...] | None = None
 
     @property
+    def leaf(self) -> Node:
+        """The node that the signals on the network's input arrive at."""
+        with torch.inference_mode(False):
+            return get_gradient_edge(self.x).node
+
+    @property
     def nodes(self) -> tuple[Node, ...]:
         """The nodes between input and layer, each after all it depends on."""
         if self._nodes is None:
-            self._nodes = tuple(_between(self.edge.node, get_gradient_edge(self.x).node))
+            self._nodes = tuple(_between(self.edge.node, self.leaf))
             if not self._nodes:
                 name = f"layer {self.layer!r}" if self.layer else "the output"
                 raise NetworkError(
@@ -109,6 +116,14 @@ class Tape:
     def census(self) -> Census:
         """How many bottlenecks of each kind there are."""
         return Census(Counter(bottleneck.kind for bottleneck in self.bottlenecks))
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `torch.compile` has hidden a part of the tape in one node."""
+        return any(
+            bottleneck.kind == "opaque" and "CompiledFunction" in bottleneck.node.name()
+            for bottleneck in self.bottlenecks
+        )
 
     def release(self) -> None:
         """Let go of the graph and all it saved."""

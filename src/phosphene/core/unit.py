@@ -76,8 +76,10 @@ class Unit:
                 f"at={self.at!r} is no position: give (row, column), 'strongest', 'centre' or "
                 "'positive'"
             )
-        if not isinstance(self.at, str) and (len(self.at) != 2 or min(self.at) < 0):
-            raise UnitError(f"at={self.at} is no position: give (row, column), counted from 0")
+        if not isinstance(self.at, str):
+            if len(self.at) != 2 or min(self.at) < 0:
+                raise UnitError(f"at={self.at} is no position: give (row, column), counted from 0")
+            object.__setattr__(self, "at", (int(self.at[0]), int(self.at[1])))
 
     @classmethod
     def strongest(cls, at: Position = "strongest") -> Unit:
@@ -129,7 +131,7 @@ class Unit:
         what, _, where = text.strip().lower().replace("center", "centre").partition("@")
         numbers = re.fullmatch(r"(\d+),(\d+)", where)
         at = (int(numbers[1]), int(numbers[2])) if numbers else where or "strongest"
-        if what.isdigit():
+        if what.isdecimal():
             return cls(int(what), at)  # type: ignore[arg-type]
         if what in ("strongest", "random", "mixture", "code", "noise"):
             return cls(at=at, kind=what, seed=seed)  # type: ignore[arg-type]

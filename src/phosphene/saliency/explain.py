@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from phosphene.core.finite import check_finite
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Frame
 from phosphene.core.reversal import backward
@@ -113,15 +115,16 @@ def explain_many(
             continue
         if waiting and ready.image.shape != waiting[0].image.shape:
             together = _explained(net, waiting, unit, rules, layer=layer, to=to, top=top)
-            yield from _one_by_one(together)
+            yield from together.one_by_one()
             waiting = []
         waiting.append(ready)
         if len(waiting) == batch:
             together = _explained(net, waiting, unit, rules, layer=layer, to=to, top=top)
-            yield from _one_by_one(together)
+            yield from together.one_by_one()
             waiting = []
     if waiting:
-        yield from _one_by_one(_explained(net, waiting, unit, rules, layer=layer, to=to, top=top))
+        together = _explained(net, waiting, unit, rules, layer=layer, to=to, top=top)
+        yield from together.one_by_one()
 
 
 @dataclass(frozen=True)
@@ -147,56 +150,34 @@ def _explained(
             "photographs of different sizes do not fit one batch: use explain_many, or leave out "
             "whole=True"
         )
-    image = torch.cat([p.image for p in photos])
     units = [_unit(net, u, layer) for u in _listed(unit)]
     cut = net[layer] if layer is not None else net.scores
     # The pass goes on behind the layer only for what is asked of the classes.
     predicts = (layer is None and top > 0) or any(u.kind == "predicted" for u in units)
-    tape, *output = net.tapes(image, [cut, net.output] if predicts else [cut], [to] if to else [])
-    probabilities = net.head.probabilities(output[0].activation) if output else None
-    chosen = _rules(tape, rules)
-    seeds = [_planted(u, tape, probabilities, chosen[0], to) for u in units]
-    saliencies = _signals(net, tape, units, seeds, chosen, to)
-    facts = {
-        "network": net.name,
-        "preprocessing": str(net.preprocessing),
-        "layer": tape.layer or "class scores",
-        "unit": "; ".join(str(u) for u in units),
-        "rules": ", ".join(str(rule) for rule in chosen),
-        "census": str(tape.census),
-        **versions(),
-    }
-    classes = layer is None or net.address(layer) == net.scores.address
-    labels = net.labels if classes else ()
+    cuts = [cut, net.output] if predicts else [cut]
+    # The way back too: checkpointed layers run again on it, and need their evaluation mode.
+    with net.running(gradients=False):
+        image = torch.cat([p.image for p in photos]).detach()
+        tape, *output = net.tapes(image, cuts, [to] if to else [])
+        probabilities = net.head.probabilities(output[0].activation) if output else None
+        chosen = _rules(tape, rules)
+        seeds = [_planted(u, tape, probabilities, chosen[0], to) for u in units]
+        saliencies = _signals(net, tape, units, seeds, chosen, to)
+        facts = {
+            "network": net.name,
+            "preprocessing": str(net.preprocessing),
+            "layer": tape.layer or "class scores",
+            "started from": "; ".join(str(u) for u in units),
+            "rules": ", ".join(str(rule) for rule in chosen),
+            "census": str(tape.census),
+            **versions(),
+        }
+    labels = net.labels if layer is None or _holds_classes(net, layer, tape) else ()
     likely = _likely(net, probabilities, top)
     names, frames = tuple(p.name for p in photos), tuple(p.frame for p in photos)
     return Explanation(
-        image.detach(), saliencies, names, frames, net.name, tape.layer, labels, likely, facts
+        image, saliencies, names, frames, net.name, tape.layer, labels, likely, facts
     )
-
-
-def _one_by_one(together: Explanation) -> Iterator[Explanation]:
-    for i in range(len(together.names)):
-        part = slice(i, i + 1)
-        saliencies = tuple(
-            replace(
-                s,
-                signal=s.signal[part],
-                channel=s.channel[part],
-                at=s.at[part],
-                score=s.score[part],
-                map=s.map[part],
-            )
-            for s in together.saliencies
-        )
-        yield replace(
-            together,
-            image=together.image[part],
-            saliencies=saliencies,
-            names=together.names[part],
-            frames=together.frames[part],
-            top=together.top[part],
-        )
 
 
 def _several(photo: Any) -> list[tuple[int, Any]]:
@@ -224,8 +205,13 @@ def _unit(net: Network, unit: AnyUnit, layer: str | None) -> Unit:
         return Unit.strongest() if layer is not None else Unit.predicted()
     if isinstance(unit, str):
         unit = Unit.of_class(unit)
-    if isinstance(unit, int):
-        unit = Unit(unit) if layer is not None else Unit.of_class(unit)
+    if not isinstance(unit, Unit):
+        try:
+            number = int(operator.index(unit))  # NumPy's and torch's numbers too
+        except TypeError:
+            kind = type(unit).__name__
+            raise UnitError(f"a unit is a number, a class name or a Unit, and no {kind}") from None
+        unit = Unit(number) if layer is not None else Unit.of_class(number)
     if unit.kind not in ("class", "predicted"):
         return unit
     if layer is not None and net.address(layer) != net.scores.address:
@@ -233,7 +219,16 @@ def _unit(net: Network, unit: AnyUnit, layer: str | None) -> Unit:
             f"{unit} is a class, and layer {layer!r} does not hold the class scores: leave out the "
             "layer, or give a channel number"
         )
-    return unit if unit.kind == "predicted" else Unit(net.class_index(unit.name), at=unit.at)
+    if unit.kind == "predicted":
+        return unit
+    index = net.class_index(unit.name)
+    return replace(unit, channel=index, name=net.label(index))
+
+
+def _holds_classes(net: Network, layer: str, tape: Tape) -> bool:
+    # Looking for the class scores runs the whole network: only where they may be these.
+    count = tape.activation.shape[1]
+    return count == len(net.labels) and net.address(layer) == net.scores.address
 
 
 def _rules(tape: Tape, rules: AnyRule | Sequence[AnyRule] | None) -> list[Reversal]:
@@ -257,10 +252,12 @@ def _planted(
     if unit.kind != "random":
         return seed
     for draw in range(1, _DRAWS):
-        if (backward(tape, seed.p, rule, to).flatten(1).abs().amax(1) > 0).all():
+        silent = backward(tape, seed.p, rule, to).flatten(1).abs().amax(1) == 0
+        if not silent.any():
             break
         # Draws of one unit must not run into those of its neighbours in a series of seeds.
-        seed = replace(unit, seed=unit.seed + 1_000_003 * draw).plant(tape.activation)
+        again = replace(unit, seed=unit.seed + 1_000_003 * draw).plant(tape.activation)
+        seed = seed.but(again, silent)
     return seed
 
 
@@ -278,6 +275,7 @@ def _signals(
     found: dict[tuple[int, int], Saliency] = {}
     for j, rule in enumerate(rules):
         signals = backward(tape, p, rule, to, keep=j + 1 < len(rules))
+        check_finite(signals, net.module, tape.x.detach(), net.run)
         if to is None:
             signals = net.preprocessing.pull_back(signals)
         for i, (unit, seed) in enumerate(zip(units, seeds, strict=True)):

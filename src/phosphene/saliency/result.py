@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from phosphene import display
 from phosphene.core.preprocessing import Frame
 from phosphene.core.rules import Reversal
+from phosphene.core.seed import as_maps
 from phosphene.core.tape import Census
 from phosphene.core.unit import Unit
 from phosphene.errors import UnknownRule, nearest
@@ -50,7 +51,8 @@ class Saliency:
 
     def __post_init__(self) -> None:
         if not self.map.numel():
-            object.__setattr__(self, "map", self.signal.abs().amax(1, keepdim=True))
+            maps, _ = as_maps(self.signal)
+            object.__setattr__(self, "map", maps.abs().amax(1, keepdim=True))
 
     @property
     def empty(self) -> Tensor:
@@ -137,24 +139,51 @@ class Explanation(Shows):
                 found.append(
                     f"{self.names[index]}: the signal of {saliency.rule} from "
                     f"{saliency.unit_name(index, self.labels)} is zero everywhere"
-                    + (
-                        "; the rule rectifies everything away below so deep a unit: start from an "
-                        "earlier layer"
-                        if saliency.rule.relu in ("rectify", "mask+rectify")
-                        else "; no pixel changes this unit"
-                    )
+                    f"; {_why_empty(saliency, index)}"
                 )
         return tuple(found)
+
+    def one_by_one(self) -> Iterator[Explanation]:
+        """Split the batch: yield the explanation of each image by itself."""
+        for i in range(len(self.names)):
+            part = slice(i, i + 1)
+            saliencies = tuple(
+                replace(
+                    s,
+                    signal=s.signal[part],
+                    channel=s.channel[part],
+                    at=s.at[part],
+                    score=s.score[part],
+                    map=s.map[part],
+                )
+                for s in self.saliencies
+            )
+            yield replace(
+                self,
+                image=self.image[part],
+                saliencies=saliencies,
+                names=self.names[part],
+                frames=self.frames[part],
+                top=self.top[part],
+            )
 
     def panel(self) -> Panel:
         """Lay out a row for each image and unit: photograph, signals, map."""
         rows = []
-        units = list(dict.fromkeys(saliency.unit for saliency in self.saliencies))
         for index, name in enumerate(self.names):
-            for unit in units:
-                chosen = [s for s in self.saliencies if s.unit is unit or s.unit == unit]
+            for chosen in self._by_unit():
                 rows.append((self._heading(index, name, chosen[0]), self._tiles(index, chosen)))
         return Panel(self._title(), tuple(rows), self.facts, self.warnings)
+
+    def _by_unit(self) -> list[list[Saliency]]:
+        groups: list[list[Saliency]] = []
+        for saliency in self.saliencies:
+            first = groups[-1][0] if groups else None
+            # Each unit's saliencies come together, and start again with the first rule.
+            if first is None or saliency.unit is not first.unit or saliency.rule == first.rule:
+                groups.append([])
+            groups[-1].append(saliency)
+        return groups
 
     def _title(self) -> str:
         return f"{self.network}, {self.layer or 'output'}"
@@ -166,7 +195,10 @@ class Explanation(Shows):
     def _tiles(self, index: int, saliencies: list[Saliency]) -> tuple[Tile, ...]:
         image = self.image[index].float().cpu()
         photograph = image if image.shape[0] in (1, 3) else image.mean(0, keepdim=True)
-        seen = ", ".join(f"{name.split(',')[0]} {p:.0%}" for name, p in self._top(index)[:2])
+        likely = [
+            entry for i, entry in enumerate(self._top(index)[:2]) if not i or entry[1] >= 0.005
+        ]
+        seen = ", ".join(f"{name.split(',')[0]} {p:.0%}" for name, p in likely)
         tiles = [Tile(to_image(photograph), seen or "image")]
         for saliency in saliencies:
             caption = saliency.rule.name + (f" at {saliency.to}" if saliency.to else "")
@@ -183,3 +215,12 @@ class Explanation(Shows):
 
     def _top(self, index: int) -> tuple[tuple[str, float], ...]:
         return self.top[index] if index < len(self.top) else ()
+
+
+def _why_empty(saliency: Saliency, index: int) -> str:
+    """Say what may be behind a signal that is zero everywhere, and what to do."""
+    if float(saliency.score[index]) == 0:
+        return "the unit is not active in this image: choose another, or 'strongest'"
+    if saliency.rule.relu in ("rectify", "mask+rectify"):
+        return "rectifying leaves nothing below so deep a unit: start from an earlier layer"
+    return "no pixel changes this unit"

@@ -13,12 +13,14 @@ map is unknown (NaN).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from phosphene.core.finite import check_finite
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Frame
 from phosphene.core.reversal import backward
@@ -36,7 +38,7 @@ def ten_crop(
     net: Network,
     photo: Any,
     class_: str | int | None = None,
-    rules: AnyRule | list[AnyRule] | tuple[AnyRule, ...] = SALIENCY,
+    rules: AnyRule | Sequence[AnyRule] | None = None,
     top: int = 5,
 ) -> Explanation:
     """Show which pixels of a photograph speak for a class, averaged over ten crops.
@@ -45,7 +47,7 @@ def ten_crop(
         net: The network.
         photo: A file, PIL image or array of any size.
         class_: Name or index; the most probable class of the ten crops together if `None`.
-        rules: Which reversed networks.
+        rules: Which reversed networks; `None` is saliency, as in the paper.
         top: How many classes to name in the result.
 
     Returns:
@@ -57,6 +59,14 @@ def ten_crop(
     """
     if isinstance(photo, Tensor):
         raise ImageError("ten crops are taken of photographs: give a file, PIL image or array")
+    # The way back too: checkpointed layers run again on it, and need their evaluation mode.
+    with net.running(gradients=False):
+        return _averaged(net, photo, class_, _listed(rules or SALIENCY), top)
+
+
+def _averaged(
+    net: Network, photo: Any, class_: str | int | None, rules: list[AnyRule], top: int
+) -> Explanation:
     photograph = as_photograph(photo)
     image, frame = net.preprocessing.fit(photograph, whole=True)
     if net.preprocessing.channels is None:
@@ -66,7 +76,7 @@ def ten_crop(
     crops = torch.cat([resized[..., t : t + h, s : s + w] for t, s, h, w in boxes])
     crops = torch.cat([crops, crops.flip(-1)])
 
-    chosen = [Reversal.parse(r) if isinstance(r, str) else r for r in _listed(rules)]
+    chosen = [Reversal.parse(r) if isinstance(r, str) else r for r in rules]
     scores, output = net.tapes(crops, [net.scores, net.output])
     probabilities = net.head.probabilities(output.activation).mean(0)
     index = net.class_index(class_) if class_ is not None else int(probabilities.argmax())
@@ -82,6 +92,7 @@ def ten_crop(
     saliencies = []
     for j, rule in enumerate(chosen):
         signal = backward(scores, seed.p, rule, keep=j + 1 < len(chosen))
+        check_finite(signal, net.module, scores.x.detach(), net.run)
         signal = net.preprocessing.pull_back(signal)
         maps = _put_back(signal.abs().amax(1, keepdim=True), boxes, frame.resized)
         mean = _put_back(signal, boxes, frame.resized) / cover

@@ -121,14 +121,16 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
     if "name" not in header:
         return tuple(line.strip() for line in lines if line.strip())
     rows = list(csv.DictReader(lines))
+    if not all(row["name"] for row in rows):
+        raise FormatError(f"{path} holds a row without a name")
     if "index" not in header:
         return tuple(row["name"] for row in rows)
     try:
         named = {int(row["index"]): row["name"] for row in rows}
     except (TypeError, ValueError):
         raise FormatError(f"{path} holds an index that is no number") from None
-    if sorted(named) != list(range(len(named))):
-        raise FormatError(f"the indices in {path} do not run from 0 to {len(named) - 1} in one row")
+    if sorted(named) != list(range(len(rows))):
+        raise FormatError(f"the indices in {path} do not run from 0 to {len(rows) - 1} in one row")
     return tuple(named[i] for i in range(len(named)))
 
 
@@ -141,8 +143,7 @@ def _device(name: str) -> Any:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        first = str(error).splitlines()[0]
-        raise UnknownModel(f"there is no device {name!r} here ({first}): use cpu or auto") from None
+        raise UnknownModel(f"there is no device {name!r} here: use cpu or auto") from error
     return device
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,31 +35,38 @@ def open_factory(name: str, weights: str | Path | None = None) -> Network:
         FormatError: The weights cannot be read or do not fit.
     """
     file, _, function = name.rpartition(":")
-    path = Path(file)
+    path = Path(file).absolute()
     if not path.is_file():
-        raise UnknownModel(f"there is no file {path}: --model file.py:factory needs one")
+        raise UnknownModel(f"there is no file {file}: --model file.py:factory needs one")
+    with _beside(path):
+        made = _made(path, function, name)
+    network = made if isinstance(made, Network) else Network(made, name=function)
+    if weights is not None:
+        load_weights(network.module, weights)
+    return network
+
+
+def _made(path: Path, function: str, name: str) -> nn.Module | Network:
     try:
         module = _run(path)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NetworkError(f"{path} could not be run: {_short(error, path)}") from error
     factory = getattr(module, function, None)
     if not callable(factory):
-        names = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+        own = {n: v for n, v in vars(module).items() if callable(v) and not n.startswith("_")}
+        names = [n for n, v in own.items() if getattr(v, "__module__", "") == module.__name__]
         offer = nearest(function, names) or f" (it has {', '.join(names) or 'none'})"
         raise UnknownModel(f"{path} has no function {function!r}{offer}")
     try:
         made = factory()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NetworkError(f"{name} raised an error: {_short(error, path)}") from error
     if not isinstance(made, nn.Module | Network):
         raise NetworkError(
             f"{name} returned {type(made).__name__}, where a torch.nn.Module or a "
             "phosphene.Network is needed"
         )
-    network = made if isinstance(made, Network) else Network(made, name=function)
-    if weights is not None:
-        load_weights(network.module, weights)
-    return network
+    return made
 
 
 def load_weights(module: nn.Module, path: str | Path) -> None:
@@ -127,18 +136,34 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     return {str(name).removeprefix("module."): tensor for name, tensor in loaded.items()}
 
 
+@contextmanager
+def _beside(path: Path) -> Iterator[None]:
+    """Let a file import what lies beside it, as a script may, for a `with` block."""
+    sys.path.insert(0, str(path.parent))
+    try:
+        yield
+    finally:
+        if str(path.parent) in sys.path:
+            sys.path.remove(str(path.parent))
+
+
 def _run(path: Path) -> Any:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise UnknownModel(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
     # Dataclasses and pickling look a class's module up by name.
-    sys.modules.setdefault(path.stem, module)
-    spec.loader.exec_module(module)
+    known = sys.modules.setdefault(path.stem, module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        if known is module:
+            del sys.modules[path.stem]
+        raise
     return module
 
 
-def _short(error: Exception, path: Path) -> str:
+def _short(error: BaseException, path: Path) -> str:
     """Say what went wrong and in which line of the user's file."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename) == path]

@@ -1,0 +1,6 @@
+"""`python -m phosphene` is `phosphene`."""
+
+from phosphene.cli.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Worlds: pictures drawn from a seed, in which every pixel's truth is known."""

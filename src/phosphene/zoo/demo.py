@@ -1,0 +1,191 @@
+"""A network that is always there: small, trained on drawn scenes, shipped with its weights.
+
+DemoNet is AlexNet in small. The order of its layers, their names, the overlapping pools, the
+response normalization between channels and the grouped convolutions are AlexNet's; widths and
+kernels are cut to images of 96 x 96 pixels. The fully connected layers are written as convolutions,
+so that the network can be laid over larger photographs as it is.
+
+It tells ten classes of objects by their form (see `phosphene.worlds.shapes`). Beside the finished
+weights there are half-precision checkpoints of its training, to watch features come into being.
+
+Reference:
+    A. Krizhevsky, I. Sutskever and G. Hinton, *ImageNet Classification with Deep Convolutional
+    Neural Networks*, NIPS 2012.
+
+Departures from the paper: the response normalization has alpha 0.5 and k 1 in place of 1e-4 and 2,
+as its input has the scale of 1 and not of 100; without that it would change nothing. Dropout is
+0.1 in place of 0.5: training scenes never come twice, so that there is little to overfit.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from PIL import Image
+from torch import nn
+
+from phosphene.errors import NetworkError
+from phosphene.worlds.shapes import CLASSES, Scene, scene
+
+if TYPE_CHECKING:
+    from phosphene.core.network import Network
+
+__all__ = [
+    "CLASSES",
+    "EPOCHS",
+    "INPUT_SIZE",
+    "MEAN",
+    "STD",
+    "DemoNet",
+    "demo",
+    "demo_module",
+    "demo_scenes",
+]
+
+INPUT_SIZE = (96, 96)
+# Of the pixels of drawn scenes, RGB in [0, 1].
+MEAN = (0.59, 0.48, 0.44)
+STD = (0.27, 0.22, 0.25)
+# Passes through the training scenes after which a checkpoint was kept; 0 is untrained.
+EPOCHS = (0, 1, 2, 3, 5, 8, 12, 28)
+
+
+def _norm() -> nn.LocalResponseNorm:
+    return nn.LocalResponseNorm(5, alpha=0.5, beta=0.75, k=1.0)
+
+
+class DemoNet(nn.Module):
+    """AlexNet in small; a quarter of a million weights.
+
+    The input is (b, 3, h, w), RGB in [0, 1] less `MEAN`, over `STD`; h and w are 96, or more.
+    """
+
+    def __init__(self, classes: int = len(CLASSES)) -> None:
+        super().__init__()
+        # Two rows before and one behind: with 96 pixels the last row of the padding is never read.
+        self.conv1 = nn.Conv2d(3, 32, 7, stride=2, padding=2)
+        self.relu1 = nn.ReLU()
+        self.norm1 = _norm()
+        self.pool1 = nn.MaxPool2d(3, stride=2)
+        self.conv2 = nn.Conv2d(32, 64, 5, padding=2, groups=2)
+        self.relu2 = nn.ReLU()
+        self.norm2 = _norm()
+        self.pool2 = nn.MaxPool2d(3, stride=2)
+        self.conv3 = nn.Conv2d(64, 80, 3, padding=1)
+        self.relu3 = nn.ReLU()
+        self.conv4 = nn.Conv2d(80, 80, 3, padding=1, groups=2)
+        self.relu4 = nn.ReLU()
+        self.conv5 = nn.Conv2d(80, 48, 3, padding=1, groups=2)
+        self.relu5 = nn.ReLU()
+        self.pool5 = nn.MaxPool2d(3, stride=2)
+        self.fc6 = nn.Conv2d(48, 96, 5)
+        self.relu6 = nn.ReLU()
+        self.drop6 = nn.Dropout(0.1)
+        self.fc7 = nn.Conv2d(96, 96, 1)
+        self.relu7 = nn.ReLU()
+        self.drop7 = nn.Dropout(0.1)
+        self.fc8 = nn.Conv2d(96, classes, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Score the classes.
+
+        Args:
+            x: (b, 3, h, w), normalized RGB.
+
+        Returns:
+            Scores before the softmax: (b, 10), or (b, 10, h', w') where the input is larger than
+            96 x 96, one score for each place of a window that moves by 16 pixels.
+        """
+        for layer in self.children():
+            x = layer(x)
+        return x.flatten(1) if x.shape[2:] == (1, 1) else x
+
+
+def _packaged(name: str) -> bytes:
+    try:
+        return resources.files("phosphene.zoo").joinpath("data", name).read_bytes()
+    except OSError as error:
+        raise NetworkError(
+            f"phosphene's own file {name!r} is missing from the installation ({error}); "
+            "install phosphene again"
+        ) from error
+
+
+def _damaged(name: str, error: Exception) -> NetworkError:
+    return NetworkError(
+        f"phosphene's own file {name!r} is damaged ({error}); install phosphene again"
+    )
+
+
+def demo_module(epoch: int | None = None) -> DemoNet:
+    """Build the demo network with its trained weights.
+
+    Args:
+        epoch: One of `EPOCHS`, for a checkpoint on the way; the finished network where not given.
+
+    Returns:
+        A new module in evaluation mode, in single precision, on the CPU.
+    """
+    if epoch is not None and epoch not in EPOCHS:
+        kept = ", ".join(map(str, EPOCHS))
+        raise NetworkError(f"the demo network has no checkpoint of epoch {epoch}; it has {kept}")
+    name = "demo.safetensors" if epoch is None else f"demo_epoch_{epoch:02d}.safetensors"
+    stored = _packaged(name)
+    # Skipping the random start leaves torch's generator as it was.
+    with torch.device("meta"):
+        module = DemoNet()
+    try:
+        weights = {key: value.float() for key, value in safetensors.torch.load(stored).items()}
+        module.load_state_dict(weights, assign=True)
+    except (safetensors.SafetensorError, RuntimeError, ValueError, KeyError) as error:
+        raise _damaged(name, error) from error
+    return module.requires_grad_(True).eval()
+
+
+def demo() -> Network:
+    """Open the demo network, with its preprocessing and class labels."""
+    from phosphene.core.network import Network
+    from phosphene.core.preprocessing import Preprocessing
+
+    preprocessing = Preprocessing(
+        input_size=INPUT_SIZE,
+        mean=MEAN,
+        std=STD,
+        scale=1.0,
+        order="RGB",
+        resize="shorter",
+        resize_to=INPUT_SIZE[0],
+    )
+    return Network(demo_module(), preprocessing, labels=CLASSES, name="demo")
+
+
+def demo_scenes() -> list[Scene]:
+    """Open the dozen packaged scenes, which the demo network has not been trained on.
+
+    Returns:
+        Scenes of 96 x 96 pixels, every class among them, with exact masks; the images come from
+        the package's files, the masks are drawn again from the seeds.
+    """
+    listing = "scenes.json"
+    try:
+        entries = json.loads(_packaged(listing))["scenes"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(listing, error) from error
+    opened = []
+    for entry in entries:
+        try:
+            with Image.open(io.BytesIO(_packaged(entry["file"]))) as photograph:
+                image = np.array(photograph.convert("RGB"))
+        except OSError as error:
+            raise _damaged(entry["file"], error) from error
+        drawn = scene(entry["seed"], size=INPUT_SIZE, label=CLASSES.index(entry["class"]))
+        opened.append(replace(drawn, image=image))
+    return opened
