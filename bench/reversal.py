@@ -70,9 +70,10 @@ def candidates(name: str, batch: int, device: str) -> dict[str, Candidate]:
         "plain": plain,
         "phosphene guided": ours(GUIDED),
         "phosphene deconvnet": ours(DECONVNET),
-        "eight, one forward": ours(*ARCHITECTURES),
-        "eight, full passes": singly,
     }
+    if batch == 1:
+        found["eight, one forward"] = ours(*ARCHITECTURES)
+        found["eight, full passes"] = singly
     try:
         from captum.attr import Deconvolution, GuidedBackprop
     except ImportError:

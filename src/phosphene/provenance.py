@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Return the versions a result depends on, by name: phosphene, torch, Python."""
     found = {}
