@@ -13,6 +13,7 @@ lies wholly outside of the image and fills it with the lowest float; torch drops
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import prod
@@ -159,6 +160,28 @@ def padding(layer: CaffeLayer, sizes: Sequence[Size]) -> Translation:
     )
 
 
+def python(layer: CaffeLayer, sizes: Sequence[Size]) -> Translation:
+    """Translate the one Python layer whose meaning is known, padding by zeros; no code is run.
+
+    *Reference*: appendix A of Mahendran's thesis (2018), `PadLayer` with the `param_str`
+    `"[top, bottom, left, right]"`, which brings TensorFlow's padding to Caffe.
+    """
+    options = layer.options("python_param")
+    name = options.text("layer", "")
+    numbers = re.fullmatch(
+        r"\s*\[?\s*(\d+(?:\s*,\s*\d+){3})\s*\]?\s*", options.text("param_str", "")
+    )
+    if name != "PadLayer" or numbers is None:
+        raise layer.error(
+            f"is {name or 'unnamed'!r}, Python code that cannot be had from a file; only PadLayer "
+            'with a param_str "[top, bottom, left, right]" is known'
+        )
+    top, bottom, left, right = (int(part) for part in numbers[1].split(","))
+    channels, height, width = sizes[0]
+    size = (channels, height + top + bottom, width + left + right)
+    return Translation("ZeroPad2d", {"padding": (left, right, top, bottom)}, (size,))
+
+
 def relu(layer: CaffeLayer, sizes: Sequence[Size]) -> Translation:
     """Translate ReLU, which may have a slope on its negative side."""
     slope = layer.options("relu_param").real("negative_slope", 0.0)
@@ -227,6 +250,7 @@ PLAIN: dict[str, _Rule] = {
     "Padding": padding,
     "Pooling": pooling,
     "Power": power,
+    "Python": python,
     "ReLU": relu,
     "ReLU6": _as("ReLU6"),
     "Sigmoid": _as("Sigmoid"),
