@@ -53,3 +53,43 @@ def tiny() -> nn.Module:
 
 
 NETWORKS = {"SqueezeNet": (squeezenet, 227), "VGG-16": (vgg16, 224), "tiny": (tiny, 16)}
+
+
+class Bottleneck(nn.Module):
+    """ResNet's bottleneck: 1x1, 3x3 (strided), 1x1, and a shortcut."""
+
+    def __init__(self, channels: int, width: int, stride: int):
+        super().__init__()
+        out = 4 * width
+        self.conv1, self.bn1 = nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3, self.bn3 = nn.Conv2d(width, out, 1, bias=False), nn.BatchNorm2d(out)
+        self.relu = nn.ReLU(inplace=True)
+        self.shortcut: nn.Module = nn.Identity()
+        if channels != out or stride > 1:
+            convolution = nn.Conv2d(channels, out, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(convolution, nn.BatchNorm2d(out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (b, 4 width, h / stride, w / stride)."""
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        y += self.shortcut(x)
+        return self.relu(y)
+
+
+def resnet152() -> nn.Module:
+    """ResNet-152, the stride in the 3x3 convolutions."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, 2, 1),
+    ]  # fmt: skip
+    channels = 64
+    for width, depth, stride in ((64, 3, 1), (128, 8, 2), (256, 36, 2), (512, 3, 2)):
+        for block in range(depth):
+            layers.append(Bottleneck(channels, width, stride if block == 0 else 1))
+            channels = 4 * width
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 1000)]
+    return nn.Sequential(*layers).eval()
