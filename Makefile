@@ -6,13 +6,19 @@ INSTALL := $(RUN)/python -m pip install --quiet --disable-pip-version-check -c c
 # Two test processes of one thread each: the tests are many and small.
 PYTEST := OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q -n 2
 
-.PHONY: demo test test-fast lint bench clean help
+# A second environment with other people's networks and packages, an older torch among them.
+INTEROP := .venv-interop
+INTEROP_INSTALL := $(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check \
+	-c constraints-interop.txt
+
+.PHONY: demo test test-fast lint bench interop clean help
 
 help:
 	@echo "make demo       install, explain the embedded network, write phosphene-demo.html"
 	@echo "make test       install, run all tests"
 	@echo "make test-fast  the tests that take less than a minute"
 	@echo "make lint       ruff and mypy"
+	@echo "make interop    the same networks in torchvision, timm, transformers; the peers beside us"
 	@echo "make bench      speed beside the peers (takes a while)"
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -39,5 +45,19 @@ bench: $(VENV)/installed
 	$(INSTALL) -e ".[bench]"
 	$(RUN)/python bench/reversal.py
 
+# grad-cam would bring a second OpenCV, which overwrites the one its constraints name.
+$(INTEROP)/installed: pyproject.toml constraints-interop.txt
+	test -x $(INTEROP)/bin/python || $(PYTHON) -m venv $(INTEROP)
+	$(INTEROP_INSTALL) torch==2.11.0 torchvision==0.26.0
+	$(INTEROP_INSTALL) timm transformers captum zennit scikit-learn matplotlib tqdm \
+		opencv-contrib-python-headless pytest pytest-xdist hypothesis
+	$(INTEROP_INSTALL) --no-deps grad-cam ttach
+	$(INTEROP_INSTALL) -e .
+	touch $@
+
+# Also writes the table of outcomes in docs/models.md.
+interop: $(INTEROP)/installed
+	OMP_NUM_THREADS=1 $(INTEROP)/bin/python -m pytest -q -n 2 tests/interop
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache phosphene-demo.html
+	rm -rf $(VENV) $(INTEROP) .mypy_cache .ruff_cache .pytest_cache phosphene-demo.html

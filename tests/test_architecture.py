@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "worlds": {"errors", "image"},
     "zoo": BASE | {"core", "formats", "worlds"},
     "saliency": BASE | {"core"},
+    "preimage": BASE | {"core"},
     "view": BASE,
     "cli": BASE | {"core", "formats", "zoo", "saliency", "view"},
     "__init__": {"core", "errors", "saliency", "zoo"},

@@ -20,11 +20,11 @@ def test_layers(run: Run, desk: Path) -> None:
     done = run("layers", "nets.py:net")
     assert done.code == 0
     heads, *rows = [line.split() for line in done.out.splitlines()]
-    assert heads == ["layer", "kind", "channels", "map", "field", "stride", "centre", "weights"]
+    assert heads == "layer kind channels map kernel field stride centre weights".split()
     assert rows == [
-        ["conv", "Conv2d", "5", "16x16", "3", "1", "0", "140"],
-        ["act", "ReLU", "5", "16x16", "3", "1", "0"],
-        ["scores", "Conv2d", "4", "7x7", "5", "2", "1", "184"],
+        ["conv", "Conv2d", "5", "16x16", "3", "3", "1", "0", "140"],
+        ["act", "ReLU", "5", "16x16", "1", "3", "1", "0"],
+        ["scores", "Conv2d", "4", "7x7", "3", "5", "2", "1", "184"],
     ]
     assert "tiny on cpu, shown 16x16" in done.err
     assert not any(line.endswith(" ") for line in done.out.splitlines())
@@ -48,7 +48,7 @@ def test_layers_of_what_is_no_network(run: Run, desk: Path) -> None:
 def test_layers_of_a_real_network(run: Run, shared: Path) -> None:
     model = shared / "data" / "squeezenet" / "squeezenet.caffemodel"
     rows = [line.split() for line in run("layers", model).out.splitlines()]
-    assert ["conv1", "Conv2d", "96", "111x111", "7", "2", "3", "14,208"] in rows
+    assert ["conv1", "Conv2d", "96", "111x111", "7", "7", "2", "3", "14,208"] in rows
 
 
 @pytest.mark.parametrize("out", ["report.html", "report.png", "report/"])

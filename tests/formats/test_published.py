@@ -96,3 +96,22 @@ print(status("VmHWM") - rest)
         pytest.skip("only Linux tells the peak of a process")
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(ran.stdout) < 2.2 * path.stat().st_size
+
+
+@pytest.mark.slow
+def test_weights_move_between_formats(tmp_path: Path) -> None:
+    """A Caffe file's weights, taken into the native definition, answer alike, layer by layer."""
+    from phosphene.zoo.alexnet import caffenet
+    from phosphene.zoo.transplant import transplant
+
+    module = load_caffe(written(tmp_path, alexnet(1, norm_first=False)))
+    native = caffenet(preprocessing=Preprocessing((227, 227)))
+    report = transplant(module.state_dict(), native.module)
+    assert report.complete
+    assert len(report.matched) == 16
+    x = torch.rand(1, 3, 227, 227) * 8 - 4
+    layers = ["conv1", "norm1", "pool5", "fc6", "fc8", "prob"]
+    ours = Network(module, Preprocessing((227, 227))).record(x, layers)[1]
+    theirs = native.record(x, layers)[1]
+    for layer in layers:
+        torch.testing.assert_close(ours[layer], theirs[layer], rtol=1e-4, atol=1e-5)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,14 @@ import torch
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Preprocessing
 from phosphene.errors import FormatError, NetworkError, PhospheneError, UnknownModel
-from phosphene.zoo.catalogue import NAMES, Overrides, open_network, read_labels
+from phosphene.zoo.catalogue import (
+    NAMES,
+    NATIVE,
+    Overrides,
+    open_network,
+    opens_by_name,
+    read_labels,
+)
 
 FACTORY = """
 import torch
@@ -44,8 +55,9 @@ def test_known_names() -> None:
     [
         ("deno", r"no network 'deno'; did you mean 'demo'"), ("DEMO", "did you mean 'demo'"),
         ("resnet50", r"no network 'resnet50' \(known: demo"), ("", "no network"),
-        ("weights.safetensors", "weights and no architecture.*--weights"),
-        ("model.pth", "weights and no architecture"), ("a/b.pt", "weights and no architecture"),
+        ("weights.safetensors", "no file weights.safetensors: check the path"),
+        ("model.pth", "no file model.pth"), ("a/b.pt", "no file a/b.pt"), ("a.mat", "no file"),
+        ("a.pt2", "no file a.pt2"),
     ],
 )  # fmt: skip
 def test_unknown_names(name: str, message: str) -> None:
@@ -60,6 +72,45 @@ def test_files_that_are_missing(tmp_path: Path) -> None:
         open_network(tmp_path / "net.caffemodel")
     with pytest.raises(UnknownModel, match=r"no file .*nets\.py"):
         open_network(f"{tmp_path / 'nets.py'}:tiny")
+
+
+def test_networks_of_the_papers() -> None:
+    for name, (module, function) in NATIVE.items():
+        if find_spec(f"phosphene.zoo.{module}") is None:
+            continue
+        made = getattr(importlib.import_module(f"phosphene.zoo.{module}"), function)
+        assert "weights" in inspect.signature(made).parameters, name
+        assert opens_by_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [
+        ("torchvision:resnet18", "torchvision"), ("torchvision:resnet18:random", "torchvision"),
+        ("timm:resnet18", "timm"), ("hf:microsoft/resnet-50", "transformers"),
+    ],
+)  # fmt: skip
+def test_missing_packages(name: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in list(sys.modules):
+        if module.split(".")[0] == extra:
+            monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, extra, None)
+    with pytest.raises(NetworkError, match=rf"pip install 'phosphene\[{extra}\]'"):
+        open_network(name)
+
+
+def test_weights_for_what_brings_its_own(tmp_path: Path) -> None:
+    for name in ("net.caffemodel", "net.pt2", "net.safetensors"):
+        with pytest.raises(UnknownModel, match="brings its own weights"):
+            open_network(tmp_path / name, weights="w.pt")
+
+
+def test_weights_of_the_demo(tmp_path: Path) -> None:
+    state = {k: torch.zeros_like(v) for k, v in open_network("demo").module.state_dict().items()}
+    torch.save(state, tmp_path / "w.pt")
+    net = open_network("demo", weights=tmp_path / "w.pt")
+    assert not any(weight.any() for weight in net.module.parameters())
+    assert net.labels
 
 
 def test_devices(factory: str) -> None:

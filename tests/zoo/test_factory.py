@@ -308,3 +308,29 @@ def test_a_whole_model_is_refused(tmp_path: Path) -> None:
         FormatError, match=r"save the state dict alone.*torch\.save\(model\.state_dict"
     ):
         load_weights(tiny(), tmp_path / "model.pt")
+
+
+def test_the_way_to_an_error_is_shown_and_short(tmp_path: Path) -> None:
+    """Our sentence first, then the user's own frames, and nothing of ours."""
+    (tmp_path / "my_deep.py").write_text(
+        "def down(n):\n    if not n:\n        raise ValueError('the bottom')\n    down(n - 1)\n"
+        "def deep():\n    down(9)\n"
+        "def flat():\n    raise ValueError('at once')\n"
+    )
+    with pytest.raises(NetworkError) as error:
+        open_network(f"{tmp_path / 'my_deep.py'}:deep")
+    first, *way = str(error.value).splitlines()
+    assert first.endswith(
+        "raised an error: ValueError: the bottom (line 3: raise ValueError('the bottom'))"
+    )
+    assert way == [
+        "  my_deep.py:6 in deep: down(9)",
+        "  my_deep.py:4 in down: down(n - 1)",
+        "  ... 6 more",
+        "  my_deep.py:4 in down: down(n - 1)",
+        "  my_deep.py:4 in down: down(n - 1)",
+        "  my_deep.py:3 in down: raise ValueError('the bottom')",
+    ]
+    with pytest.raises(NetworkError) as error:
+        open_network(f"{tmp_path / 'my_deep.py'}:flat")
+    assert len(str(error.value).splitlines()) == 1

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from phosphene.cli import demo, explain, layers
+from phosphene.cli import convert, demo, explain, layers, models
 from phosphene.cli.batches import out_of_memory
 from phosphene.cli.options import say
 from phosphene.errors import PhospheneError
@@ -42,6 +42,8 @@ app = typer.Typer(
 )
 app.command("explain", help=explain.HELP, no_args_is_help=True)(explain.explain)
 app.command("layers", help=layers.HELP, no_args_is_help=True)(layers.layers)
+app.command("models", help=models.HELP)(models.models)
+app.command("convert", help=convert.HELP, no_args_is_help=True)(convert.convert)
 app.command("demo", help=demo.HELP)(demo.demo)
 
 

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 HELP = r"""List a network's layers: name, kind, channels, map, and what a unit sees of the image.
 
-The names are those that --layer takes. Field, stride and centre are those of
-the receptive field, in pixels of the network's input; the centre is that of
-the first unit.
+The names are those that --layer takes. The kernel is the layer's own window,
+in places of the map it reads; field, stride and centre are those of the
+receptive field, in pixels of the network's input; the centre is that of the
+first unit.
 
 [b]Examples[/b]
   phosphene layers demo
@@ -39,7 +40,7 @@ def layers(
     if json:
         options.print_json([_as_json(layer) for layer in rows])
         return
-    heads = ("layer", "kind", "channels", "map", "field", "stride", "centre", "weights")
+    heads = ("layer", "kind", "channels", "map", "kernel", "field", "stride", "centre", "weights")
     table = [heads, *(_cells(layer) for layer in rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(heads))]
     # Lines of their own length, whole in a narrow terminal and for the programs of a pipe.
@@ -56,11 +57,12 @@ def _cells(layer: Layer) -> tuple[str, ...]:
     shape, field = layer.shape, layer.field
     channels = f"{shape[0]}" if shape else ""
     side = "x".join(str(n) for n in shape[1:])
+    kernel = _pair(layer.kernel) if layer.kernel else ""
     weights = f"{layer.parameters:,}" if layer.parameters else ""
     seen = ("", "", "")
     if field is not None:
         seen = (_pair(field.size), _pair(field.stride), _pair(field.centre))
-    return name, layer.kind, channels, side, *seen, weights
+    return name, layer.kind, channels, side, kernel, *seen, weights
 
 
 def _pair(pair: tuple[float, float]) -> str:
@@ -73,6 +75,7 @@ def _as_json(layer: Layer) -> dict[str, Any]:
         "name": layer.name,
         "kind": layer.kind,
         "shape": list(layer.shape),
+        "kernel": layer.kernel,
         "parameters": layer.parameters,
         "alias": layer.alias or None,
         "receptive_field": None

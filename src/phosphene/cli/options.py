@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 _NETWORK = "The network"
 _PREPROCESSING = "How the network is shown a photograph (its own way, unless said here)"
 
-MODEL_HELP = "demo, NET.caffemodel, or FILE.py:FUNCTION for a network of your own."
+MODEL_HELP = (
+    "demo, torchvision:NAME, timm:NAME, hf:NAME, a file (Caffe, MatConvNet, TorchScript, "
+    "torch.export, safetensors), or FILE.py:FUNCTION; phosphene models lists them."
+)
 
 Model = Annotated[
     str,
@@ -24,7 +27,7 @@ Model = Annotated[
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Weights for FILE.py:FUNCTION, safetensors or a state dict.",
+    typer.Option(metavar="FILE", help="Weights in place of its own, safetensors or a state dict.",
                  rich_help_panel=_NETWORK),
 ]  # fmt: skip
 Prototxt = Annotated[
@@ -80,6 +83,9 @@ AsJson = Annotated[
                  rich_help_panel="The result"),
 ]  # fmt: skip
 
+# Files that hold a network with its weights.
+_WHOLE = (".caffemodel", ".mat", ".pt", ".pth", ".pt2", ".safetensors")
+
 terminal = Console(stderr=True, highlight=False, emoji=False)
 """Where everything but results goes: standard error."""
 
@@ -105,8 +111,10 @@ def open_model(
     interpolation: str | None = None,
 ) -> Network:
     """Open the network that the options name, and say how it is shown its images."""
-    if weights and ".py:" not in model:
-        raise typer.BadParameter("--weights go with --model FILE.py:FUNCTION")
+    if weights and (model == "demo" or model.lower().endswith(_WHOLE)):
+        raise typer.BadParameter(
+            "--weights go with --model FILE.py:FUNCTION, or another network that is made by code"
+        )
     if prototxt and not model.lower().endswith(".caffemodel"):
         raise typer.BadParameter("--prototxt goes with --model NET.caffemodel")
     if scale is not None and not 0 < scale < math.inf:

@@ -30,6 +30,9 @@ class Layer:
         field: Receptive field, or `None` where the tape does not define one.
         parameters: How many weights the module holds by itself.
         alias: Another name it goes by (a Caffe blob), if any.
+        kernel: (h, w) of the window that it slides over its input, as the papers' tables have it:
+            of a convolution or pool its kernel, 1x1 of PyTorch's layers that look at one place at
+            a time (activations, normalizations, dropout); `None` for everything else.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Layer:
     field: ReceptiveField | None
     parameters: int
     alias: str = ""
+    kernel: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

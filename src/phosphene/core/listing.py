@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import get_gradient_edge
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from phosphene.core.layers import Address, Layer
 from phosphene.core.preprocessing import Order
 from phosphene.core.receptive_field import axes_by_node, field_of
 from phosphene.core.record import Capture, output_tensor, record
-from phosphene.core.scores import ends_in_softmax, score_edge
+from phosphene.core.scores import RESHAPES, back_through, ends_in_softmax, score_edge
 from phosphene.core.tape import Tape
 from phosphene.errors import NetworkError
 
@@ -59,8 +59,13 @@ def find_head(network: Network) -> Head:
         )
     edge = get_gradient_edge(tensor)
     scores = score_edge(edge)
-    layer = next((a for a, c in captures.items() if c.edge == scores), None)
+    layer = next((a for a, c in captures.items() if c.edge and _unshaped(c.edge) == scores), None)
     return Head(layer, ends_in_softmax(edge), int(tensor.shape[1]))
+
+
+def _unshaped(edge: GradientEdge) -> GradientEdge:
+    """Go back through reshapes, by which a layer may end (`FullyConnected` makes maps of codes)."""
+    return back_through(edge, RESHAPES.__contains__)
 
 
 def list_layers(network: Network, input_size: tuple[int, int] | None = None) -> list[Layer]:
@@ -80,9 +85,36 @@ def list_layers(network: Network, input_size: tuple[int, int] | None = None) -> 
             field_of(axes.get(capture.edge.node)) if capture.edge else None,
             sum(p.numel() for p in capture.module.parameters(recurse=False)),
             spelled.get(str(address), ""),
+            _kernel(capture),
         )
         for address, capture in captures.items()
     ]
+
+
+# What looks at one place at a time. Activations share no base class in PyTorch, but a module.
+_POINTWISE = (
+    nn.modules.batchnorm._BatchNorm,
+    nn.modules.dropout._DropoutNd,
+    nn.LocalResponseNorm,
+    nn.ChannelShuffle,
+    nn.Identity,
+)
+
+
+def _kernel(capture: Capture) -> tuple[int, int] | None:
+    """Return the window of a layer that makes maps; see `Layer.kernel`."""
+    module = capture.module
+    if len(capture.shape) != 4:
+        return None
+    match getattr(module, "kernel_size", None):
+        case int(side):
+            return side, side
+        case (int(height), int(width)):
+            return height, width
+    if isinstance(module, nn.Softmax | nn.LogSoftmax | nn.Softmin):
+        return (1, 1) if module.dim in (1, -3) else None
+    activation = type(module).__module__ == nn.ReLU.__module__
+    return (1, 1) if activation or isinstance(module, _POINTWISE) else None
 
 
 def _gray_pass(

@@ -178,6 +178,7 @@ _KINDS: dict[str, str | Callable[[Node], str | None]] = {
     "LeakyReluBackward0": "leaky_relu",
     "PreluKernelBackward0": "prelu",
     "EluBackward0": "elu",
+    "CeluBackward0": "elu",
     "GeluBackward0": "gelu",
     "SiluBackward0": "silu",
     "HardswishBackward0": "hardswish",

@@ -15,11 +15,12 @@ Step 2 is affine, so a gradient with respect to `x` becomes one with respect to 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from phosphene.errors import ImageError, NetworkError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL.Image import Image
     from torch import Tensor
 
@@ -52,6 +53,40 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class MeanImage:
+    """A mean that differs from place to place, as a value that can be compared and hashed.
+
+    Attributes:
+        shape: (c, h, w), channels in the network's order.
+        data: The numbers, float32, in that order of axes.
+    """
+
+    shape: tuple[int, int, int]
+    data: bytes
+
+    @classmethod
+    def of(cls, image: NDArray[Any]) -> MeanImage:
+        """Make one from an array (c, h, w), in the network's scale and order of channels."""
+        channels, height, width = image.shape
+        return cls((channels, height, width), image.astype("<f4").tobytes())
+
+    def __repr__(self) -> str:
+        return f"MeanImage({'x'.join(map(str, self.shape))})"
+
+    @property
+    def array(self) -> NDArray[Any]:
+        """The numbers, (c, h, w)."""
+        import numpy as np
+
+        return np.frombuffer(self.data, "<f4").reshape(self.shape)
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """The mean over all places, per channel."""
+        return tuple(map(float, self.array.mean((1, 2), dtype="f8")))
+
+
+@dataclass(frozen=True)
 class Preprocessing:
     """How a network wants its images.
 
@@ -63,10 +98,14 @@ class Preprocessing:
         order: The network's channels: `"RGB"`, `"BGR"`, `"gray"` (one channel, BT.601 luma), or
             `"any"` for networks of other inputs (tensors go in as they are, photographs do not).
         resize: `"shorter"` brings the shorter side to `resize_to`, keeping the aspect, and crops
-            the centre; `"stretch"` goes straight to `input_size`.
+            the centre; `"stretch"` goes straight to `input_size`, or, with `resize_to`, to that
+            much more than `input_size` and crops the centre.
         resize_to: Length of the shorter side after the resize, pixels; `None` is the longer of
-            `input_size`.
+            `input_size`, and just `input_size` where stretched.
         interpolation: Antialiased kernel of the resize.
+        mean_image: Subtracted in place of `mean` from inputs of exactly its size; its own mean
+            over all places has to be what `mean` says. With another `mean` it is dropped, so that
+            `replace(preprocessing, mean=...)` does what it says.
 
     >>> Preprocessing((227, 227), mean=(104, 117, 123), std=(1, 1, 1), scale=255, order="BGR")
     Preprocessing(227x227, BGR * 255 - (104, 117, 123), shorter side 227)
@@ -80,6 +119,7 @@ class Preprocessing:
     resize: Resize = "shorter"
     resize_to: int | None = None
     interpolation: Interpolation = "bilinear"
+    mean_image: MeanImage | None = None
 
     def __post_init__(self) -> None:
         if self.order not in get_args(Order):
@@ -96,6 +136,8 @@ class Preprocessing:
                 f"std {_numbers(self.std)}, scale {self.scale:g} and the input size "
                 f"{self.input_size} must not be zero"
             )
+        if self.mean_image is not None and self.mean_image.mean != self.mean:
+            object.__setattr__(self, "mean_image", None)
 
     def __repr__(self) -> str:
         return f"Preprocessing({self})"
@@ -105,8 +147,12 @@ class Preprocessing:
         height, width = self.input_size
         scale = f" * {self.scale:g}" if self.scale != 1 else ""
         mean = f" - {_numbers(self.mean)}" if any(self.mean) else ""
+        if self.mean_image is not None:
+            mean = f" - an image of mean {_numbers(self.mean)}"
         std = f" / {_numbers(self.std)}" if any(s != 1 for s in self.std) else ""
-        resize = f"shorter side {self.shorter_side}" if self.resize == "shorter" else "stretched"
+        resize = f"shorter side {self.shorter_side}"
+        if self.resize == "stretch":
+            resize = f"stretched to {self.resize_to}" if self.resize_to else "stretched"
         return f"{height}x{width}, {self.order}{scale}{mean}{std}, {resize}"
 
     @property
@@ -135,7 +181,8 @@ class Preprocessing:
         kernel = Resampling.BICUBIC if self.interpolation == "bicubic" else Resampling.BILINEAR
         width, height = photograph.size
         if self.resize == "stretch" and not whole:
-            resized = self.input_size
+            more = (self.resize_to or min(self.input_size)) / min(self.input_size)
+            resized = (round(self.input_size[0] * more), round(self.input_size[1] * more))
         else:
             ratio = self.shorter_side / min(height, width)
             resized = (max(1, round(height * ratio)), max(1, round(width * ratio)))
@@ -171,8 +218,8 @@ class Preprocessing:
             image = (image * image.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
         if self.scale != 1:
             image = image * self.scale
-        if any(self.mean):
-            image = image - image.new_tensor(self.mean).view(1, -1, 1, 1)
+        if self.mean_image is not None or any(self.mean):
+            image = image - self._mean_of(image)
         if any(s != 1 for s in self.std):
             image = image / image.new_tensor(self.std).view(1, -1, 1, 1)
         return image
@@ -180,8 +227,14 @@ class Preprocessing:
     def denormalize(self, x: Tensor) -> Tensor:
         """Undo `normalize`: (b, c, h, w) network input -> RGB (gray stays gray) in [0, 1]."""
         x = x * x.new_tensor(self.std).view(1, -1, 1, 1)
-        x = (x + x.new_tensor(self.mean).view(1, -1, 1, 1)) / self.scale
+        x = (x + self._mean_of(x)) / self.scale
         return x.flip(-3) if self.order == "BGR" else x
+
+    def _mean_of(self, x: Tensor) -> Tensor:
+        """Return the mean that belongs to an input, (1, c, 1, 1) or (1, c, h, w)."""
+        if self.mean_image is not None and self.mean_image.shape[1:] == tuple(x.shape[-2:]):
+            return x.new_tensor(self.mean_image.array)[None]
+        return x.new_tensor(self.mean).view(1, -1, 1, 1)
 
     def pull_back(self, signal: Tensor) -> Tensor:
         """Take a signal on the network's input back to the RGB image.

@@ -56,7 +56,10 @@ class Representation:
         Returns:
             The layer's output, (b, c, h', w') for maps; gradients flow back to the image.
         """
-        x = self.network.input_of(image)
+        return self.of_input(self.network.input_of(image))
+
+    def of_input(self, x: Tensor) -> Tensor:
+        """Run the network up to the layer on (b, c, h, w), its own input, already normalized."""
         with self.network.running():
             if self.address is None:
                 return output_tensor(self.network.run(self.network.module, x))

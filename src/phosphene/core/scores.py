@@ -16,7 +16,8 @@ from torch.autograd.graph import GradientEdge
 
 from phosphene.core.nodes import kind_of, reduced_sizes
 
-_RESHAPES = frozenset(
+# Nodes that change the shape of a tensor and none of its values.
+RESHAPES = frozenset(
     {
         "AliasBackward0", "CloneBackward0", "ReshapeAliasBackward0", "SqueezeBackward0",
         "SqueezeBackward1", "SqueezeBackward2", "UnsafeViewBackward0", "UnsqueezeBackward0",
@@ -28,7 +29,7 @@ _SOFTMAX = ("SoftmaxBackward0", "LogSoftmaxBackward0")
 
 def ends_in_softmax(edge: GradientEdge) -> bool:
     """Whether the output at an edge is probabilities (their logarithms want a softmax still)."""
-    return _before(edge, _RESHAPES.__contains__).node.name() == _SOFTMAX[0]
+    return back_through(edge, RESHAPES.__contains__).node.name() == _SOFTMAX[0]
 
 
 def score_edge(output: GradientEdge) -> GradientEdge:
@@ -40,10 +41,10 @@ def score_edge(output: GradientEdge) -> GradientEdge:
     Returns:
         The edge of the scores: before a softmax, and before a final ReLU and mean.
     """
-    edge = _before(output, lambda name: name in _RESHAPES or name in _SOFTMAX)
+    edge = back_through(output, lambda name: name in RESHAPES or name in _SOFTMAX)
     behind = edge
     while behind.node.name() in _MEANS and _is_whole(behind):
-        behind = _before(_step(behind), _RESHAPES.__contains__)
+        behind = back_through(_step(behind), RESHAPES.__contains__)
     if behind != edge and kind_of(behind.node) == "relu":
         return _step(behind)
     return edge
@@ -64,7 +65,8 @@ def _step(edge: GradientEdge) -> GradientEdge:
     return GradientEdge(node, output)
 
 
-def _before(edge: GradientEdge, passes: Callable[[str], bool]) -> GradientEdge:
+def back_through(edge: GradientEdge, passes: Callable[[str], bool]) -> GradientEdge:
+    """Go back from an edge past all nodes whose name passes."""
     while passes(edge.node.name()) and edge.node.next_functions[0][0] is not None:
         edge = _step(edge)
     return edge

@@ -156,6 +156,48 @@ class WithinChannelLRN(nn.Module):
         return x * (1 + self.alpha * mean) ** -self.beta
 
 
+class _PaddedPool2d(nn.Module):
+    """Pooling with a padding of its own on each side, of which no window sees the values.
+
+    Args:
+        kernel_size: (h, w) of the windows.
+        stride: (down, right) from one window to the next.
+        padding: (left, right, top, bottom), each less than the window.
+    """
+
+    def __init__(
+        self,
+        kernel_size: tuple[int, int],
+        stride: tuple[int, int],
+        padding: tuple[int, int, int, int],
+    ) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.padding = padding
+
+
+class PaddedMaxPool2d(_PaddedPool2d):
+    """`nn.MaxPool2d` with a padding of its own on each side."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the largest number in each window."""
+        padded = F.pad(x, self.padding, value=-torch.inf)
+        return F.max_pool2d(padded, self.kernel_size, self.stride)
+
+
+class PaddedAvgPool2d(_PaddedPool2d):
+    """`nn.AvgPool2d` with a padding of its own on each side, which does not count."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the mean over the part of each window that lies on the map."""
+        return self._sum(x) / self._sum(torch.ones_like(x[:1, :1]))
+
+    def _sum(self, x: Tensor) -> Tensor:
+        padded = F.pad(x, self.padding)
+        return F.avg_pool2d(padded, self.kernel_size, self.stride, divisor_override=1)
+
+
 class Flatten(nn.Module):
     """Turn a map into a code without places: (b, c, h, w) -> (b, c*h*w, 1, 1)."""
 
@@ -201,8 +243,8 @@ class Absolute(nn.Module):
 
 
 _OWN = (
-    Absolute, Concat, Crop, Eltwise, Flatten, FullyConnected, Power, Scale, Slice,
-    WithinChannelLRN,
+    Absolute, Concat, Crop, Eltwise, Flatten, FullyConnected, PaddedAvgPool2d, PaddedMaxPool2d,
+    Power, Scale, Slice, WithinChannelLRN,
 )  # fmt: skip
 _TORCH = (
     nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.AvgPool2d, nn.BatchNorm2d, nn.Conv2d,

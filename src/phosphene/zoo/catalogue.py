@@ -3,24 +3,55 @@
 | name | network |
 |---|---|
 | `demo` | the small network that comes with phosphene |
+| `alexnet`, `caffenet`, `vgg-m`, `vgg-vd-16`, `zfnet`, `simonyan`, `motion-alexnet` | the papers' |
+| `torchvision:NAME[:WEIGHTS]` | a network of torchvision; `:random` for random weights |
+| `timm:NAME` | a network of timm |
+| `hf:NAME` | an image classifier of transformers: a repository, or a local folder |
 | `net.caffemodel` | a Caffe network, with `net.prototxt` (or `deploy.prototxt`) beside it |
+| `net.mat` | a MatConvNet network |
+| `net.pt`, `net.pth` | a TorchScript program |
+| `net.pt2` | a program of `torch.export` |
+| `net.safetensors` | weights that know their network, from `phosphene convert` |
 | `file.py:factory` | what a function of the user's returns: a module, or a `Network` |
+
+In place of a network's own weights a file of weights may be given, also for a name with `:random`
+or without a network to download from.
 """
 
 from __future__ import annotations
 
-import csv
+import importlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phosphene.errors import FormatError, UnknownModel, nearest
+from phosphene.errors import UnknownModel, nearest
+from phosphene.zoo.labels import read_labels as read_labels
 
 if TYPE_CHECKING:
     from phosphene.core.network import Network
     from phosphene.core.preprocessing import Preprocessing
 
-NAMES = ("demo",)
+# Networks of the papers, and where each is made: module and function of this room.
+NATIVE = {
+    "alexnet": ("alexnet", "alexnet"),
+    "caffenet": ("alexnet", "caffenet"),
+    "vgg-m": ("vgg", "vgg_m"),
+    "vgg-vd-16": ("vgg", "vgg_vd_16"),
+    "zfnet": ("zfnet", "zfnet"),
+    "simonyan": ("simonyan", "simonyan"),
+    "motion-alexnet": ("motion_alexnet", "motion_alexnet"),
+}
+# Networks of other packages, by what their names begin with.
+BORROWED = {
+    "torchvision:": ("from_torchvision", "open_torchvision"),
+    "timm:": ("from_timm", "open_timm"),
+    "hf:": ("from_transformers", "open_transformers"),
+}
+NAMES = ("demo", *NATIVE)
+
+# Endings of files that hold a network, or weights that may know theirs.
+_FILES = (".mat", ".pt2", ".pt", ".pth", ".safetensors")
 
 
 @dataclass(frozen=True)
@@ -64,7 +95,7 @@ def open_network(
 
     Args:
         name: See the table above.
-        weights: A safetensors file or a state dict, for `file.py:factory`.
+        weights: A safetensors file or a state dict, for networks that are made by code.
         prototxt: The description of a caffemodel, where it is not beside it.
         labels: File of class names: CSV with a column `name` (and `index`), or a name a line.
         overrides: Preprocessing to use in place of the network's own.
@@ -78,21 +109,7 @@ def open_network(
     >>> open_network("demo").classes
     10
     """
-    text = str(name)
-    if text == "demo":
-        from phosphene.zoo.demo import demo
-
-        network = demo()
-    elif text.lower().endswith(".caffemodel"):
-        from phosphene.zoo.caffe import open_caffe
-
-        network = open_caffe(Path(text), prototxt)
-    elif ".py:" in text:
-        from phosphene.zoo.factory import open_factory
-
-        network = open_factory(text, weights)
-    else:
-        raise UnknownModel(_unknown(text))
+    network = _opened(str(name), weights, prototxt)
     if labels is not None:
         network.labels = read_labels(labels)
     if overrides is not None:
@@ -101,37 +118,75 @@ def open_network(
     return network
 
 
-def read_labels(path: str | Path) -> tuple[str, ...]:
-    """Read class names from a file.
+def _opened(name: str, weights: str | Path | None, prototxt: str | Path | None) -> Network:
+    borrowed = next((prefix for prefix in BORROWED if name.startswith(prefix)), None)
+    network: Network
+    if name in NATIVE:
+        network = _with_metadata(_function(*NATIVE[name])(weights=weights), weights)
+    elif borrowed:
+        network = _with_metadata(_function(*BORROWED[borrowed])(name, weights), weights)
+    elif ".py:" in name:
+        network = _function("factory", "open_factory")(name, weights)
+    elif weights is not None and Path(name).suffix.lower() in (".caffemodel", *_FILES):
+        raise UnknownModel(
+            f"{name} brings its own weights: give others with a network that is made by code, "
+            "such as file.py:factory"
+        )
+    elif name.lower().endswith(".caffemodel"):
+        network = _function("caffe", "open_caffe")(Path(name), prototxt)
+    elif name == "demo":
+        network = _function("demo", "demo")()
+        if weights is not None:
+            _function("factory", "load_weights")(network.module, weights)
+            network = _with_metadata(network, weights)
+    else:
+        network = _from_file(name)
+    return network
 
-    Args:
-        path: CSV with a header that has `name`, and `index` if the rows are not in order; or
-            plain text with one name a line.
 
-    Raises:
-        FormatError: The file is missing, no text, or its indices have gaps.
-    """
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise FormatError(f"there is no file of labels {path}: check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path} is no text file of labels ({error})") from None
-    header = next(csv.reader(lines[:1]), [])
-    if "name" not in header:
-        return tuple(line.strip() for line in lines if line.strip())
-    rows = list(csv.DictReader(lines))
-    if not all(row["name"] for row in rows):
-        raise FormatError(f"{path} holds a row without a name")
-    if "index" not in header:
-        return tuple(row["name"] for row in rows)
-    try:
-        named = {int(row["index"]): row["name"] for row in rows}
-    except (TypeError, ValueError):
-        raise FormatError(f"{path} holds an index that is no number") from None
-    if sorted(named) != list(range(len(rows))):
-        raise FormatError(f"the indices in {path} do not run from 0 to {len(rows) - 1} in one row")
-    return tuple(named[i] for i in range(len(named)))
+def _with_metadata(network: Network, weights: str | Path | None) -> Network:
+    if weights is not None and Path(weights).suffix == ".safetensors":
+        _function("packaged", "restore")(network, weights)
+    return network
+
+
+def _from_file(name: str) -> Network:
+    path, suffix = Path(name), Path(name).suffix.lower()
+    if suffix not in _FILES:
+        raise UnknownModel(
+            f"there is no network {name!r}{nearest(name, NAMES)} (known: {', '.join(NAMES)}, "
+            "torchvision:NAME, timm:NAME, hf:NAME, a file, file.py:factory; `phosphene models` "
+            "lists them)"
+        )
+    if not path.is_file():
+        raise UnknownModel(f"there is no file {name}: check the path")
+    network: Network
+    if suffix == ".mat":
+        network = _function("matconvnet", "open_matconvnet")(path)
+    elif suffix == ".pt2":
+        network = _function("exported", "open_exported")(path)
+    elif suffix == ".safetensors":
+        network = _function("packaged", "open_package")(path)
+    elif _function("exported", "is_torchscript")(path):
+        network = _function("exported", "open_torchscript")(path)
+    else:
+        raise UnknownModel(
+            f"{name} holds weights and no architecture: give --model file.py:factory and these "
+            "as --weights"
+        )
+    return network
+
+
+def _function(module: str, name: str) -> Any:
+    """Fetch what opens a network when it is asked for: each brings packages of its own."""
+    return getattr(importlib.import_module(f"phosphene.zoo.{module}"), name)
+
+
+def opens_by_name(name: str) -> bool:
+    """Whether a name is all that is needed to make the network: no file of the user's."""
+    if name.startswith("hf:") and Path(name.removeprefix("hf:")).exists():
+        return False
+    return name in NAMES or name.startswith(tuple(BORROWED))
 
 
 def _device(name: str) -> Any:
@@ -145,16 +200,3 @@ def _device(name: str) -> Any:
     except (RuntimeError, AssertionError) as error:
         raise UnknownModel(f"there is no device {name!r} here: use cpu or auto") from error
     return device
-
-
-def _unknown(name: str) -> str:
-    path = Path(name)
-    if path.suffix in (".safetensors", ".pt", ".pth"):
-        return (
-            f"{name} holds weights and no architecture: give --model file.py:factory and these "
-            "as --weights"
-        )
-    return (
-        f"there is no network {name!r}{nearest(name, NAMES)} (known: demo, a .caffemodel file, "
-        "file.py:factory)"
-    )

@@ -27,7 +27,8 @@ def open_factory(name: str, weights: str | Path | None = None) -> Network:
     Args:
         name: `path/file.py:function`; the function takes no arguments and returns an `nn.Module`
             or a `Network`.
-        weights: A `.safetensors` file, or a state dict saved by `torch.save`.
+        weights: A `.safetensors` file, or a state dict saved by `torch.save`. Preprocessing and
+            labels that come with it are used, unless the function returns a `Network`.
 
     Raises:
         UnknownModel: There is no such file or function.
@@ -43,6 +44,10 @@ def open_factory(name: str, weights: str | Path | None = None) -> Network:
     network = made if isinstance(made, Network) else Network(made, name=function)
     if weights is not None:
         load_weights(network.module, weights)
+        if network is not made and Path(weights).suffix == ".safetensors":
+            from phosphene.zoo.packaged import restore
+
+            restore(network, weights)
     return network
 
 
@@ -163,9 +168,22 @@ def _run(path: Path) -> Any:
     return module
 
 
+# Lines of a traceback that are shown: where it began, and where it ended.
+_FIRST, _LAST = 2, 3
+
+
 def _short(error: BaseException, path: Path) -> str:
-    """Say what went wrong and in which line of the user's file."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename) == path]
-    where = f" (line {own[-1].lineno}: {own[-1].line})" if own else ""
-    return f"{type(error).__name__}: {error}{where}"
+    """Say what went wrong and in which line of the user's file, then how it got there."""
+    frames = list(traceback.extract_tb(error.__traceback__))
+    first = next((i for i, frame in enumerate(frames) if Path(frame.filename) == path), None)
+    if first is None:
+        return f"{type(error).__name__}: {error}"
+    # What leads to the user's file is our own.
+    frames, own = frames[first:], [f for f in frames if Path(f.filename) == path]
+    where = f" (line {own[-1].lineno}: {own[-1].line})"
+    lines = [f"  {Path(f.filename).name}:{f.lineno} in {f.name}: {f.line}" for f in frames]
+    if len(lines) > _FIRST + _LAST:
+        left_out = len(lines) - _FIRST - _LAST
+        lines[_FIRST:-_LAST] = [f"  ... {left_out} more"]
+    way = "\n".join(["", *lines]) if len(lines) > 1 else ""
+    return f"{type(error).__name__}: {error}{where}{way}"

@@ -1,0 +1,1 @@
+"""Natural pre-images: images found by descending an energy."""
