@@ -14,6 +14,7 @@ from PIL import Image
 from phosphene.core.preprocessing import MeanImage, Preprocessing
 from phosphene.errors import FormatError
 from phosphene.saliency.explain import explain
+from phosphene.zoo.catalogue import Overrides, open_network
 from phosphene.zoo.matconvnet import open_matconvnet
 from tests.formats import matlab_writer as write
 from tests.formats.matlab_writer import cell, layer, row
@@ -148,8 +149,11 @@ def test_the_size_can_be_given(tmp_path: Path) -> None:
     path = write.save_simplenn(tmp_path / "net.mat", write.chain(Chain()))
     with pytest.raises(FormatError, match="does not say the size"):
         open_matconvnet(path)
-    net = open_matconvnet(path, (41, 41))
-    assert net.preprocessing == Preprocessing((41, 41), scale=255.0, resize_to=41)
+    for net in (
+        open_matconvnet(path, (41, 41)),
+        open_network(path, overrides=Overrides(input_size=(41, 41))),
+    ):
+        assert net.preprocessing == Preprocessing((41, 41), scale=255.0, resize_to=41)
 
 
 def test_a_graph_with_uneven_pads_is_explained(tmp_path: Path) -> None:

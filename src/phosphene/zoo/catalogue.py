@@ -109,7 +109,7 @@ def open_network(
     >>> open_network("demo").classes
     10
     """
-    network = _opened(str(name), weights, prototxt)
+    network = _opened(str(name), weights, prototxt, overrides and overrides.input_size)
     if labels is not None:
         network.labels = read_labels(labels)
     if overrides is not None:
@@ -118,7 +118,12 @@ def open_network(
     return network
 
 
-def _opened(name: str, weights: str | Path | None, prototxt: str | Path | None) -> Network:
+def _opened(
+    name: str,
+    weights: str | Path | None,
+    prototxt: str | Path | None,
+    size: tuple[int, int] | None,
+) -> Network:
     borrowed = next((prefix for prefix in BORROWED if name.startswith(prefix)), None)
     network: Network
     if name in NATIVE:
@@ -140,7 +145,7 @@ def _opened(name: str, weights: str | Path | None, prototxt: str | Path | None) 
             _function("factory", "load_weights")(network.module, weights)
             network = _with_metadata(network, weights)
     else:
-        network = _from_file(name)
+        network = _from_file(name, size)
     return network
 
 
@@ -150,7 +155,7 @@ def _with_metadata(network: Network, weights: str | Path | None) -> Network:
     return network
 
 
-def _from_file(name: str) -> Network:
+def _from_file(name: str, size: tuple[int, int] | None) -> Network:
     path, suffix = Path(name), Path(name).suffix.lower()
     if suffix not in _FILES:
         raise UnknownModel(
@@ -162,7 +167,7 @@ def _from_file(name: str) -> Network:
         raise UnknownModel(f"there is no file {name}: check the path")
     network: Network
     if suffix == ".mat":
-        network = _function("matconvnet", "open_matconvnet")(path)
+        network = _function("matconvnet", "open_matconvnet")(path, size)
     elif suffix == ".pt2":
         network = _function("exported", "open_exported")(path)
     elif suffix == ".safetensors":
