@@ -109,7 +109,8 @@ def open_network(
     >>> open_network("demo").classes
     10
     """
-    network = _opened(str(name), weights, prototxt, overrides and overrides.input_size)
+    size = overrides.input_size if overrides is not None else None
+    network = _opened(str(name), weights, prototxt, size)
     if labels is not None:
         network.labels = read_labels(labels)
     if overrides is not None:
