@@ -136,8 +136,12 @@ def _objective(
     seen = space.to_input(canvas.crop(x, offset)).detach().clone().requires_grad_()
     with torch.enable_grad():
         code = phi(seen)
-        parts = [weight * term.loss(code) for weight, term in energy.objectives]
-        objective = torch.stack(parts).sum(0)
-        (slope,) = torch.autograd.grad(objective.sum(), seen)
+    found = code.detach()
+    objective, pull = x.new_zeros(len(x)), None
+    for weight, term in energy.objectives:
+        loss, slope = term.judge(found, weight)
+        objective = objective + weight * loss
+        pull = slope if pull is None else pull + slope
+    (slope,) = torch.autograd.grad(code, seen, pull)
     canvas.crop(gradient, offset).copy_(space.from_input_gradient(slope))
-    return objective.detach(), gradient
+    return objective, gradient

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from phosphene.errors import UnitError
@@ -27,6 +28,11 @@ class Match(Objective):
 
     code: Tensor
     mask: Tensor | None = None
+    _scale: Tensor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        wanted = self.code if self.mask is None else self.code * self.mask
+        object.__setattr__(self, "_scale", _dot(wanted, wanted))
 
     def loss(self, code: Tensor) -> Tensor:
         """Return (b,) squared relative distances; see `relative_error` for what tables hold."""
@@ -35,10 +41,19 @@ class Match(Objective):
                 f"a code of shape {tuple(self.code.shape[1:])} cannot be matched by a layer of "
                 f"shape {tuple(code.shape[1:])}: is it the code of another layer or input size?"
             )
-        difference, wanted = code - self.code, self.code
+        difference = code - self.code
         if self.mask is not None:
-            difference, wanted = difference * self.mask, wanted * self.mask
-        return difference.square().flatten(1).sum(1) / wanted.square().flatten(1).sum(1)
+            difference = difference * self.mask
+        return _dot(difference, difference) / self._scale
+
+    def judge(self, code: Tensor, weight: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Return the losses and `weight * 2 M (phi(x) - phi0) / || M phi0 ||^2`."""
+        difference = code - self.code
+        if self.mask is not None:
+            difference.mul_(self.mask)
+        loss = _dot(difference, difference) / self._scale
+        scale = (2 * weight / self._scale).view(-1, *[1] * (code.dim() - 1))
+        return loss, difference.mul_(scale)
 
     def relative_error(self, code: Tensor) -> Tensor:
         """Return (b,) `|| M (phi(x) - phi0) || / || M phi0 ||`, as the papers' tables have it."""
@@ -63,8 +78,12 @@ class Maximize(Objective):
 
     def loss(self, code: Tensor) -> Tensor:
         """Return (b,) minus the weighted sums."""
-        weighted = code if self.weights is None else code * self.weights
-        return -weighted.flatten(1).sum(1)
+        return -(code.flatten(1).sum(1) if self.weights is None else _dot(code, self.weights))
+
+    def judge(self, code: Tensor, weight: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Return the losses and `-weight * phi0 / Z`."""
+        slope = torch.ones_like(code) if self.weights is None else self.weights.expand_as(code)
+        return self.loss(code), slope * -weight
 
     def __str__(self) -> str:
         """Return `maximize`."""
@@ -95,8 +114,18 @@ class Caricature(Objective):
 
     def loss(self, code: Tensor) -> Tensor:
         """Return (b,), -1 for the image that phi0 was taken of, if its code is nowhere negative."""
-        return -(code * self._weights).flatten(1).sum(1)
+        return -_dot(code, self._weights)
+
+    def judge(self, code: Tensor, weight: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Return the losses and `-weight * max(phi0, 0) / || max(phi0, 0) ||^2`."""
+        return self.loss(code), self._weights.expand_as(code) * -weight
 
     def __str__(self) -> str:
         """Return `caricature`."""
         return "caricature"
+
+
+def _dot(one: Tensor, other: Tensor) -> Tensor:
+    """Return the (b,) inner products of (b, ...) and (b or 1, ...), without a product in memory."""
+    pairs = zip(one.flatten(1), other.flatten(1).expand(len(one), -1), strict=True)
+    return torch.stack([torch.dot(a, b) for a, b in pairs])
