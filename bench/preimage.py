@@ -1,4 +1,4 @@
-"""What one iteration of Algorithm 1 costs beside the forward and input gradient it cannot do without.
+"""What an iteration of Algorithm 1 costs beside the forward and input gradient that it needs.
 
     python bench/preimage.py squeezenet.caffemodel
 
