@@ -41,6 +41,11 @@ _UPRIGHT = {
 }
 
 
+def name_of(photo: Any, otherwise: str = "image") -> str:
+    """Say what to call a photograph: its file's name, or `otherwise` where it comes from none."""
+    return Path(photo).name if isinstance(photo, str | Path) else otherwise
+
+
 def read(path: str | Path) -> Image.Image:
     """Read a photograph.
 

@@ -1,10 +1,35 @@
-"""Finding a class by what a person calls it."""
+"""Classes and what a person calls them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from phosphene.errors import UnknownClass, nearest
+
+Likely = tuple[tuple[str, float], ...]
+"""The most probable classes of an image, as (name, probability), best first."""
+
+
+def label_of(index: int, labels: Sequence[str]) -> str:
+    """Return the name of a class, or its index where there are no labels."""
+    return labels[index] if index < len(labels) else str(index)
+
+
+def most_probable(probabilities: Tensor, labels: Sequence[str], count: int) -> tuple[Likely, ...]:
+    """Name the most probable classes of each image.
+
+    Args:
+        probabilities: (b, k).
+        labels: Names of the classes; may be empty.
+        count: How many classes to name.
+    """
+    values, indices = probabilities.topk(min(count, probabilities.shape[1]))
+    return tuple(
+        tuple((label_of(i, labels), v) for i, v in zip(row, value, strict=True))
+        for row, value in zip(indices.tolist(), values.tolist(), strict=True)
+    )
 
 
 def class_index(name: str | int, labels: Sequence[str], classes: int) -> int:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from phosphene.core import running
-from phosphene.core.labels import class_index
+from phosphene.core.labels import class_index, label_of, most_probable
 from phosphene.core.layers import Address, Layer, resolve
 from phosphene.core.listing import Head, find_head, input_channels, input_order, list_layers
 from phosphene.core.preprocessing import Frame, Preprocessing
@@ -119,8 +119,7 @@ class Network:
             Pairs of label (the index, where there are no labels) and probability.
         """
         image, _ = self.prepare(photo)
-        values, indices = self.probabilities(image)[0].topk(min(count, self.classes))
-        return [(self.label(int(i)), float(v)) for i, v in zip(indices, values, strict=True)]
+        return list(most_probable(self.probabilities(image), self.labels, count)[0])
 
     @torch.no_grad()
     def probabilities(self, image: Tensor) -> Tensor:
@@ -226,7 +225,7 @@ class Network:
 
     def label(self, index: int) -> str:
         """Return the name of a class, or its index where the network has no labels."""
-        return self.labels[index] if index < len(self.labels) else str(index)
+        return label_of(index, self.labels)
 
     def class_index(self, name: str | int) -> int:
         """Find a class by its name, a synonym in it, or its index.

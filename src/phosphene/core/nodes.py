@@ -119,33 +119,28 @@ def shape_of(node: Node, output: int = 0) -> tuple[int, ...]:
     return tuple(int(n) for n in node._input_metadata[output].shape)
 
 
-def _if_zero(attribute: str, other: str | None = None) -> Callable[[Node], str | None]:
-    def kind(node: Node) -> str | None:
-        bound = saved(node, attribute)
-        if bound is None or (other and saved(node, other) is not None):
-            return None
-        if isinstance(bound, Tensor):
-            return None if bound.any() else "relu"
-        return "relu" if bound == 0 else None
+def _is_zero(bound: Any) -> bool:
+    return bound is not None and not torch.as_tensor(bound).any()
 
-    return kind
+
+def _if_zero(attribute: str) -> Callable[[Node], str | None]:
+    return lambda node: "relu" if _is_zero(saved(node, attribute)) else None
 
 
 def _maximum(node: Node) -> str | None:
     (left, _), (right, _) = node.next_functions
     constant = "other" if right is None else "self" if left is None else None
-    return "relu" if constant and not saved(node, constant).any() else None
+    return "relu" if constant and _is_zero(saved(node, constant)) else None
 
 
 def _hardtanh(node: Node) -> str | None:
-    return "relu6" if saved(node, "min_val") == 0 else None
+    return "relu6" if _is_zero(saved(node, "min_val")) else None
 
 
 def _clamp(node: Node) -> str | None:
-    low, high = saved(node, "min"), saved(node, "max")
-    if high is None:
-        return _if_zero("min")(node)
-    return "relu6" if low is not None and not torch.as_tensor(low).any() else None
+    if not _is_zero(saved(node, "min")):
+        return None
+    return "relu" if saved(node, "max") is None else "relu6"
 
 
 def reduced_sizes(node: Node) -> dict[int, int]:

@@ -64,15 +64,16 @@ def backward(
     with torch.inference_mode(False), reversed_by(tape, rule):
         if seed.dim() == tape.activation.dim():
             return _sent(tape, end, seed, keep, to=to)
-        chunks = torch.split(seed, _CHUNK[tape.x.device.type == "cpu"])
+        most = _TOGETHER_ON_CPU if tape.x.device.type == "cpu" else _TOGETHER
+        chunks = torch.split(seed, most)
         last = len(chunks) - 1
         signals = [_sent(tape, end, c, keep or i < last, True, to) for i, c in enumerate(chunks)]
         return torch.cat(signals)
 
 
-# Seeds in one batched pass, by whether it runs on a CPU: there more than a few fall out of its
-# caches and cost more than one after another.
-_CHUNK = {True: 4, False: 64}
+# Seeds in one batched pass. On a CPU more than a few fall out of its caches and cost more than
+# one after another.
+_TOGETHER, _TOGETHER_ON_CPU = 64, 4
 
 
 def _sent(

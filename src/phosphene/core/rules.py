@@ -89,8 +89,8 @@ class Reversal:
         return replace(self, include=tuple(dict.fromkeys([*self.include, *rectifiers])), name="")
 
     @classmethod
-    def parse(cls, text: str) -> Reversal:
-        """Read a rule from a name or from its parts.
+    def parse(cls, text: str | Reversal) -> Reversal:
+        """Read a rule from a name or from its parts; a rule is returned as it is.
 
         Args:
             text: `"guided"`, `"deconvnet"`, `"saliency"`, `"desalinet"`, or `relu/pool/lrn` such
@@ -105,6 +105,8 @@ class Reversal:
         >>> Reversal.parse("mask+rectify/center").pool
         'centre'
         """
+        if isinstance(text, Reversal):
+            return text
         name = text.strip().lower().replace("center", "centre")
         include: list[str] = []
         while (part := name.rpartition("+"))[2] in RECTIFIERS:

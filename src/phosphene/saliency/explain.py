@@ -5,13 +5,13 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from phosphene.core.finite import check_finite
+from phosphene.core.labels import Likely, most_probable
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Frame
 from phosphene.core.reversal import backward
@@ -20,6 +20,7 @@ from phosphene.core.seed import Seed, as_maps
 from phosphene.core.tape import Tape
 from phosphene.core.unit import Unit
 from phosphene.errors import ImageError, UnitError
+from phosphene.image import name_of
 from phosphene.provenance import versions
 from phosphene.saliency.result import Explanation, Saliency
 
@@ -69,7 +70,11 @@ def explain(
     *Reference.* Mahendran & Vedaldi, ECCV 2016, sections 2 and 3; Simonyan et al. 2014, section 3.
     """
     photos = _several(photo)
-    prepared = [_Prepared(_name(p, i, len(photos)), *net.prepare(p, whole)) for i, p in photos]
+    names = ["image"] if len(photos) == 1 else [f"image {i}" for i in range(len(photos))]
+    prepared = [
+        _Prepared(name_of(p, name), *net.prepare(p, whole))
+        for p, name in zip(photos, names, strict=True)
+    ]
     return _explained(net, prepared, unit, rules, layer=layer, to=to, top=top)
 
 
@@ -104,27 +109,40 @@ def explain_many(
     Yields:
         An `Explanation` for each photograph that could be read, in order.
     """
-    waiting: list[_Prepared] = []
+    ready = _readable(net, photos, whole, on_error)
+    for together in _batches(ready, batch):
+        yield from _explained(net, together, unit, rules, layer=layer, to=to, top=top).one_by_one()
+
+
+def _readable(
+    net: Network,
+    photos: Iterable[Any],
+    whole: bool,
+    on_error: Callable[[Any, ImageError], None] | None,
+) -> Iterator[_Prepared]:
+    """Prepare photographs one at a time, handing over those that cannot be read."""
     for count, photo in enumerate(photos):
         try:
-            ready = _Prepared(_name(photo, count, 2), *net.prepare(photo, whole))
+            yield _Prepared(name_of(photo, f"image {count}"), *net.prepare(photo, whole))
         except ImageError as error:
             if on_error is None:
                 raise
             on_error(photo, error)
-            continue
-        if waiting and ready.image.shape != waiting[0].image.shape:
-            together = _explained(net, waiting, unit, rules, layer=layer, to=to, top=top)
-            yield from together.one_by_one()
+
+
+def _batches(ready: Iterable[_Prepared], most: int) -> Iterator[list[_Prepared]]:
+    """Collect photographs of one size, as they come, into batches."""
+    waiting: list[_Prepared] = []
+    for photo in ready:
+        if waiting and photo.image.shape != waiting[0].image.shape:
+            yield waiting
             waiting = []
-        waiting.append(ready)
-        if len(waiting) == batch:
-            together = _explained(net, waiting, unit, rules, layer=layer, to=to, top=top)
-            yield from together.one_by_one()
+        waiting.append(photo)
+        if len(waiting) == most:
+            yield waiting
             waiting = []
     if waiting:
-        together = _explained(net, waiting, unit, rules, layer=layer, to=to, top=top)
-        yield from together.one_by_one()
+        yield waiting
 
 
 @dataclass(frozen=True)
@@ -150,7 +168,7 @@ def _explained(
             "photographs of different sizes do not fit one batch: use explain_many, or leave out "
             "whole=True"
         )
-    units = [_unit(net, u, layer) for u in _listed(unit)]
+    units = [_unit(net, u, layer) for u in listed(unit)]
     cut = net[layer] if layer is not None else net.scores
     # The pass goes on behind the layer only for what is asked of the classes.
     predicts = (layer is None and top > 0) or any(u.kind == "predicted" for u in units)
@@ -173,30 +191,27 @@ def _explained(
             **versions(),
         }
     labels = net.labels if layer is None or _holds_classes(net, layer, tape) else ()
-    likely = _likely(net, probabilities, top)
+    likely: tuple[Likely, ...] = ()
+    if probabilities is not None and top:
+        likely = most_probable(probabilities, net.labels, top)
     names, frames = tuple(p.name for p in photos), tuple(p.frame for p in photos)
     return Explanation(
         image, saliencies, names, frames, net.name, tape.layer, labels, likely, facts
     )
 
 
-def _several(photo: Any) -> list[tuple[int, Any]]:
+def _several(photo: Any) -> list[Any]:
     if isinstance(photo, Tensor):
         photos = list(photo) if photo.dim() == 4 else [photo]
     else:
-        photos = _listed(photo)
+        photos = listed(photo)
     if not photos:
         raise ImageError("there is no photograph to explain: the list is empty")
-    return list(enumerate(photos))
+    return photos
 
 
-def _name(photo: Any, index: int, count: int) -> str:
-    if isinstance(photo, str | Path):
-        return Path(photo).name
-    return f"image {index}" if count > 1 else "image"
-
-
-def _listed(given: Any) -> list[Any]:
+def listed(given: Any) -> list[Any]:
+    """Return a list or tuple as a list, and anything else as a list of it alone."""
     return list(given) if isinstance(given, list | tuple) else [given]
 
 
@@ -234,7 +249,7 @@ def _holds_classes(net: Network, layer: str, tape: Tape) -> bool:
 def _rules(tape: Tape, rules: AnyRule | Sequence[AnyRule] | None) -> list[Reversal]:
     if rules is None:
         return [SALIENCY, DECONVNET, GUIDED] if tape.census["relu"] else [SALIENCY]
-    return [Reversal.parse(r) if isinstance(r, str) else r for r in _listed(rules)]
+    return [Reversal.parse(rule) for rule in listed(rules)]
 
 
 def _planted(
@@ -284,15 +299,3 @@ def _signals(
                 signal, unit, seed.channel, seed.at, seed.score, rule, tape.census, to or "", sites
             )
     return tuple(found[i, j] for i in range(len(units)) for j in range(len(rules)))
-
-
-def _likely(
-    net: Network, probabilities: Tensor | None, top: int
-) -> tuple[tuple[tuple[str, float], ...], ...]:
-    if probabilities is None or not top:
-        return ()
-    values, indices = probabilities.topk(min(top, net.classes))
-    return tuple(
-        tuple((net.label(int(i)), float(v)) for i, v in zip(row, value, strict=True))
-        for row, value in zip(indices, values, strict=True)
-    )

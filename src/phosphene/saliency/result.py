@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from phosphene import display
+from phosphene.core.labels import Likely
 from phosphene.core.preprocessing import Frame
 from phosphene.core.rules import Reversal
 from phosphene.core.seed import as_maps
@@ -107,7 +108,7 @@ class Explanation(Shows):
     network: str
     layer: str
     labels: tuple[str, ...] = ()
-    top: tuple[tuple[tuple[str, float], ...], ...] = ()
+    top: tuple[Likely, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -120,7 +121,7 @@ class Explanation(Shows):
         """Return a saliency by its number, or the first of a rule."""
         if isinstance(rule, int):
             return self.saliencies[rule]
-        wanted = Reversal.parse(rule) if isinstance(rule, str) else rule
+        wanted = Reversal.parse(rule)
         for saliency in self.saliencies:
             if saliency.rule == wanted:
                 return saliency
@@ -169,10 +170,11 @@ class Explanation(Shows):
 
     def panel(self) -> Panel:
         """Lay out a row for each image and unit: photograph, signals, map."""
-        rows = []
-        for index, name in enumerate(self.names):
-            for chosen in self._by_unit():
-                rows.append((self._heading(index, name, chosen[0]), self._tiles(index, chosen)))
+        rows = [
+            (single._heading(chosen[0]), single._tiles(chosen))
+            for single in self.one_by_one()
+            for chosen in single._by_unit()
+        ]
         return Panel(self._title(), tuple(rows), self.facts, self.warnings)
 
     def _by_unit(self) -> list[list[Saliency]]:
@@ -188,33 +190,29 @@ class Explanation(Shows):
     def _title(self) -> str:
         return f"{self.network}, {self.layer or 'output'}"
 
-    def _heading(self, index: int, name: str, saliency: Saliency) -> str:
-        score = float(saliency.score[index])
-        return f"{name}: {saliency.unit_name(index, self.labels)}, score {score:.3g}"
+    def _heading(self, saliency: Saliency) -> str:
+        """Say what a row of a single image shows."""
+        score = float(saliency.score[0])
+        return f"{self.names[0]}: {saliency.unit_name(0, self.labels)}, score {score:.3g}"
 
-    def _tiles(self, index: int, saliencies: list[Saliency]) -> tuple[Tile, ...]:
-        image = self.image[index].float().cpu()
-        photograph = image if image.shape[0] in (1, 3) else image.mean(0, keepdim=True)
-        likely = [
-            entry for i, entry in enumerate(self._top(index)[:2]) if not i or entry[1] >= 0.005
-        ]
+    def _tiles(self, saliencies: list[Saliency]) -> tuple[Tile, ...]:
+        """Draw a row of a single image."""
+        image = self.image.float().cpu()
+        photograph = image if image.shape[1] in (1, 3) else image.mean(1, keepdim=True)
+        top = self.top[0][:2] if self.top else ()
+        likely = [entry for i, entry in enumerate(top) if not i or entry[1] >= 0.005]
         seen = ", ".join(f"{name.split(',')[0]} {p:.0%}" for name, p in likely)
-        tiles = [Tile(to_image(photograph), seen or "image")]
+        tiles = [Tile(to_image(photograph[0]), seen or "image")]
         for saliency in saliencies:
             caption = saliency.rule.name + (f" at {saliency.to}" if saliency.to else "")
-            if bool(saliency.empty[index]):
+            if bool(saliency.empty[0]):
                 caption += ": zero everywhere"
-            shown = to_image(saliency.shown()[index])
-            tiles.append(Tile(shown, caption, str(saliency.census)))
+            tiles.append(Tile(to_image(saliency.shown()[0]), caption, str(saliency.census)))
         first = saliencies[0]
         if not first.to:
-            known = display.normalize_map(first.map[index].cpu())
-            over = display.overlay(known, photograph.expand(3, -1, -1))
-            tiles.append(Tile(to_image(over), f"map of {first.rule}"))
+            over = first.overlay(photograph.expand(-1, 3, -1, -1).to(first.map.device))
+            tiles.append(Tile(to_image(over[0]), f"map of {first.rule}"))
         return tuple(tiles)
-
-    def _top(self, index: int) -> tuple[tuple[str, float], ...]:
-        return self.top[index] if index < len(self.top) else ()
 
 
 def _why_empty(saliency: Saliency, index: int) -> str:

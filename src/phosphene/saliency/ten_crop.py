@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from phosphene.core.finite import check_finite
+from phosphene.core.labels import most_probable
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Frame
 from phosphene.core.reversal import backward
@@ -28,9 +29,9 @@ from phosphene.core.rules import SALIENCY, Reversal
 from phosphene.core.seed import as_maps
 from phosphene.core.unit import Unit
 from phosphene.errors import ImageError
-from phosphene.image import as_photograph, to_tensor
+from phosphene.image import as_photograph, name_of, to_tensor
 from phosphene.provenance import versions
-from phosphene.saliency.explain import AnyRule, _listed
+from phosphene.saliency.explain import AnyRule, listed
 from phosphene.saliency.result import Explanation, Saliency
 
 
@@ -61,24 +62,21 @@ def ten_crop(
         raise ImageError("ten crops are taken of photographs: give a file, PIL image or array")
     # The way back too: checkpointed layers run again on it, and need their evaluation mode.
     with net.running(gradients=False):
-        return _averaged(net, photo, class_, _listed(rules or SALIENCY), top)
+        return _averaged(net, photo, class_, listed(rules or SALIENCY), top)
 
 
 def _averaged(
     net: Network, photo: Any, class_: str | int | None, rules: list[AnyRule], top: int
 ) -> Explanation:
     photograph = as_photograph(photo)
-    image, frame = net.preprocessing.fit(photograph, whole=True)
-    if net.preprocessing.channels is None:
-        raise ImageError(f"{net.name} does not take photographs, so there is nothing to crop")
-    resized = to_tensor(image)[None].to(net.device, net.dtype)
+    resized, frame = net.prepare(photograph, whole=True)
     boxes = _boxes(frame.resized, net.preprocessing.input_size)
     crops = torch.cat([resized[..., t : t + h, s : s + w] for t, s, h, w in boxes])
     crops = torch.cat([crops, crops.flip(-1)])
 
-    chosen = [Reversal.parse(r) if isinstance(r, str) else r for r in rules]
+    chosen = [Reversal.parse(rule) for rule in rules]
     scores, output = net.tapes(crops, [net.scores, net.output])
-    probabilities = net.head.probabilities(output.activation).mean(0)
+    probabilities = net.head.probabilities(output.activation).mean(0, keepdim=True)
     index = net.class_index(class_) if class_ is not None else int(probabilities.argmax())
     # Where the scores are a map, all positive positions together are the class score: the mean of
     # the rectified map has the derivative that this seed has, up to its scale.
@@ -109,9 +107,6 @@ def _averaged(
                 map=_to_size(maps / cover, whole.shape[-2:]),
             )
         )
-    values, indices = probabilities.topk(min(top, net.classes))
-    likely = tuple((net.label(int(i)), float(v)) for i, v in zip(indices, values, strict=True))
-    name = getattr(photo, "name", None) or (str(photo) if isinstance(photo, str) else "image")
     facts = {
         "network": net.name,
         "preprocessing": str(net.preprocessing),
@@ -124,12 +119,12 @@ def _averaged(
     return Explanation(
         whole,
         tuple(saliencies),
-        (name.rpartition("/")[2],),
+        (name_of(photo),),
         (Frame(size, size, (0, 0, *size)),),
         net.name,
         scores.layer,
         net.labels,
-        (likely,),
+        most_probable(probabilities, net.labels, top),
         facts,
     )
 

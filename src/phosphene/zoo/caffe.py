@@ -7,6 +7,7 @@ from pathlib import Path
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Preprocessing
 from phosphene.formats.caffe import load_caffe
+from phosphene.zoo.labels import read_labels
 
 # The mean of ImageNet's pixels, blue, green, red, as Caffe's own models subtract it.
 MEAN = (104.0, 117.0, 123.0)
@@ -27,8 +28,6 @@ def open_caffe(path: Path, prototxt: str | Path | None = None) -> Network:
     Raises:
         FormatError: The files cannot be understood, or do not belong together.
     """
-    from phosphene.zoo.catalogue import read_labels
-
     module = load_caffe(path, prototxt)
     channels, height, width = module.input_size
     size, shorter = (height, width), max(256, height, width)
