@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from phosphene.core.finite import check_finite
 from phosphene.core.labels import Likely, most_probable
 from phosphene.core.network import Network
-from phosphene.core.preprocessing import Frame
+from phosphene.core.photographs import OnError, Prepared, batches, prepared, several
 from phosphene.core.reversal import backward
 from phosphene.core.rules import DECONVNET, GUIDED, SALIENCY, Reversal
 from phosphene.core.seed import Seed, as_maps
@@ -69,13 +69,13 @@ def explain(
 
     *Reference.* Mahendran & Vedaldi, ECCV 2016, sections 2 and 3; Simonyan et al. 2014, section 3.
     """
-    photos = _several(photo)
-    names = ["image"] if len(photos) == 1 else [f"image {i}" for i in range(len(photos))]
-    prepared = [
-        _Prepared(name_of(p, name), *net.prepare(p, whole))
-        for p, name in zip(photos, names, strict=True)
-    ]
-    return _explained(net, prepared, unit, rules, layer=layer, to=to, top=top)
+    photos = several(photo)
+    if not photos:
+        raise ImageError("there is no photograph to explain: the list is empty")
+    ready = list(prepared(net, photos, whole))
+    if len(ready) == 1:
+        ready = [replace(ready[0], name=name_of(photos[0]))]  # it needs no number
+    return _explained(net, ready, unit, rules, layer=layer, to=to, top=top)
 
 
 def explain_many(
@@ -89,7 +89,7 @@ def explain_many(
     whole: bool = False,
     top: int = 5,
     batch: int = 8,
-    on_error: Callable[[Any, ImageError], None] | None = None,
+    on_error: OnError | None = None,
 ) -> Iterator[Explanation]:
     """Explain photographs one after another, running them through the network in batches.
 
@@ -109,52 +109,13 @@ def explain_many(
     Yields:
         An `Explanation` for each photograph that could be read, in order.
     """
-    ready = _readable(net, photos, whole, on_error)
-    for together in _batches(ready, batch):
+    for together in batches(prepared(net, photos, whole, on_error), batch):
         yield from _explained(net, together, unit, rules, layer=layer, to=to, top=top).one_by_one()
-
-
-def _readable(
-    net: Network,
-    photos: Iterable[Any],
-    whole: bool,
-    on_error: Callable[[Any, ImageError], None] | None,
-) -> Iterator[_Prepared]:
-    """Prepare photographs one at a time, handing over those that cannot be read."""
-    for count, photo in enumerate(photos):
-        try:
-            yield _Prepared(name_of(photo, f"image {count}"), *net.prepare(photo, whole))
-        except ImageError as error:
-            if on_error is None:
-                raise
-            on_error(photo, error)
-
-
-def _batches(ready: Iterable[_Prepared], most: int) -> Iterator[list[_Prepared]]:
-    """Collect photographs of one size, as they come, into batches."""
-    waiting: list[_Prepared] = []
-    for photo in ready:
-        if waiting and photo.image.shape != waiting[0].image.shape:
-            yield waiting
-            waiting = []
-        waiting.append(photo)
-        if len(waiting) == most:
-            yield waiting
-            waiting = []
-    if waiting:
-        yield waiting
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    name: str
-    image: Tensor
-    frame: Frame
 
 
 def _explained(
     net: Network,
-    photos: Sequence[_Prepared],
+    photos: Sequence[Prepared],
     unit: AnyUnit | Sequence[AnyUnit],
     rules: AnyRule | Sequence[AnyRule] | None,
     *,
@@ -198,16 +159,6 @@ def _explained(
     return Explanation(
         image, saliencies, names, frames, net.name, tape.layer, labels, likely, facts
     )
-
-
-def _several(photo: Any) -> list[Any]:
-    if isinstance(photo, Tensor):
-        photos = list(photo) if photo.dim() == 4 else [photo]
-    else:
-        photos = listed(photo)
-    if not photos:
-        raise ImageError("there is no photograph to explain: the list is empty")
-    return photos
 
 
 def listed(given: Any) -> list[Any]:
