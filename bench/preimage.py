@@ -18,11 +18,11 @@ from pathlib import Path
 import torch
 
 from phosphene import Network, open_network
-from phosphene.preimage.canvas import Canvas, PixelSpace
+from phosphene.preimage.canvas import PixelSpace
 from phosphene.preimage.descent import Settings, descend
 from phosphene.preimage.objectives import Match
 from phosphene.preimage.priors import BoundedRange, TotalVariation
-from phosphene.preimage.solve import jitter_at
+from phosphene.preimage.solve import canvas_for
 
 LAYERS = ("conv1", "pool1", "fire2/concat", "fire5/concat", "fire9/concat", "conv_final")
 
@@ -40,7 +40,7 @@ def iteration(net: Network, layer: str, rounds: int = 40) -> tuple[float, float,
     phi, space = net[layer], PixelSpace.of(net.preprocessing, image)
     with torch.no_grad():
         code = phi(image)
-    canvas = Canvas(net.preprocessing.input_size, jitter_at(net, layer))
+    canvas = canvas_for(net.preprocessing.input_size, net.receptive_field(layer), None)
     energy = 20 * Match(code) + BoundedRange() + TotalVariation()
     generator = torch.Generator().manual_seed(0)
     endless = Settings(steps=10**9)

@@ -23,15 +23,14 @@ from phosphene.core.receptive_field import ReceptiveField
 from phosphene.core.seed import as_maps
 from phosphene.core.shapes import output_shape
 from phosphene.errors import NetworkError, UnitError
-from phosphene.preimage.canvas import Canvas, PixelSpace
+from phosphene.preimage.canvas import PixelSpace
 from phosphene.preimage.descent import Settings
 from phosphene.preimage.energy import Energy, Prior
 from phosphene.preimage.maxima import Maxima
 from phosphene.preimage.objectives import Maximize
 from phosphene.preimage.priors import NATURAL
 from phosphene.preimage.result import PreImage
-from phosphene.preimage.solve import jitter_at, solve, sum_of
-from phosphene.provenance import versions
+from phosphene.preimage.solve import canvas_for, facts_of, solve, sum_of
 
 
 def activate(
@@ -79,32 +78,22 @@ def activate(
     rho = max(field.size) if field else max(view.size)
     scale = [1e4 / (rho**2 * maxima.of(unit)) for unit in chosen]
     batch = len(chosen) * repeats
-    like = next(iter(net.module.parameters()))
-    blank = torch.zeros(1, net.preprocessing.channels or 3, *view.size).to(like)
-    space, phi = PixelSpace.of(net.preprocessing, blank), net[layer]
-    with torch.no_grad():
-        code = phi(blank)
-    maps, back = as_maps(torch.zeros_like(code).repeat(batch, *[1] * (code.dim() - 1)))
+    code = output_shape(net[layer], view.size)
+    blank = net.blank(view.size).detach()
+    maps, back = as_maps(blank.new_zeros(batch, *code[1:]))
     row, column = view.centre
     for index in range(batch):
         maps[index, chosen[index // repeats], row, column] = scale[index // repeats]
-    canvas = Canvas(view.size, jitter_at(net, layer) if jitter is None else jitter)
+    space = PixelSpace.of(net.preprocessing, blank)
+    canvas = canvas_for(view.size, field, jitter)
     energy = sum_of(strength * Maximize(back(maps)), priors)
-    x = canvas.noise([seed + i % repeats for i in range(batch)], blank.shape[1]).to(like)
+    x = canvas.noise([seed + i % repeats for i in range(batch)], blank.shape[1]).to(blank)
     generator = torch.Generator().manual_seed(seed)
-    trace = solve(energy, phi.of_input, x, canvas, space, settings, generator)
-    facts = {
-        "network": net.name,
-        "layer": layer,
-        "energy": str(energy),
-        "maxima": f"over {maxima.count} images",
-        "jitter": str(canvas.jitter),
-        "settings": f"{settings.steps} steps, rate {settings.rate:g}",
-        "seed": str(seed),
-        **versions(),
-    }
-    found = space.to_rgb(canvas.crop(x, canvas.middle)).detach().clamp(0, 1)
+    trace = solve(energy, net[layer].of_input, x, canvas, space, settings, generator)
+    found = space.to_rgb(canvas.crop(x, canvas.middle)).clamp(0, 1)
     names = tuple(f"unit {unit}" for unit in chosen for _ in range(repeats))
+    over = f"over {maxima.count} images"
+    facts = facts_of(net, layer, energy, canvas, settings, seed, maxima=over)
     return PreImage(found, names, trace, net.name, layer, None, None, facts)
 
 
@@ -147,9 +136,8 @@ def size_for(net: Network, layer: str, field: ReceptiveField | None) -> View:
     low, high = 1, int(rho + (sites + 2) * stride)
     if _sites(net, layer, high) is None:
         return View(native, _map(net, layer, native))
-    while (
-        low < high
-    ):  # the map grows with the image: bisect for the last size that is not too large
+    # The map grows with the image: bisect for the last size that is not too large.
+    while low < high:
         middle = (low + high + 1) // 2
         made = _sites(net, layer, middle)
         low, high = (middle, high) if made is None or made <= sites else (low, middle - 1)

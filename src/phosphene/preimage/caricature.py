@@ -7,21 +7,20 @@ the photograph itself, 300 iterations, no second stage.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from phosphene.core.network import Network
+from phosphene.core.photographs import prepared, several
 from phosphene.errors import ImageError, UnitError
-from phosphene.preimage.canvas import Canvas, PixelSpace
+from phosphene.preimage.canvas import PixelSpace
 from phosphene.preimage.descent import Settings
 from phosphene.preimage.energy import Energy, Prior
 from phosphene.preimage.objectives import Caricature
 from phosphene.preimage.priors import NATURAL
 from phosphene.preimage.result import PreImage
-from phosphene.preimage.solve import jitter_at, solve, sum_of
-from phosphene.provenance import versions
+from phosphene.preimage.solve import canvas_for, facts_of, solve, sum_of
 
 
 def caricature(
@@ -55,11 +54,12 @@ def caricature(
         UnknownLayer: There is no such layer.
         UnitError: Nothing in the layer is active, so there is nothing to exaggerate.
     """
-    photos = list(photo) if isinstance(photo, list | tuple) else [photo]
+    photos = several(photo)
     if not photos:
         raise ImageError("there is nothing to exaggerate: give a photograph")
     settings = settings or Settings()
-    image = torch.cat([net.prepare(p)[0] for p in photos])
+    ready = list(prepared(net, photos))
+    image = torch.cat([p.image for p in ready])
     phi, space = net[layer], PixelSpace.of(net.preprocessing, image)
     with torch.no_grad():
         code = phi(image)
@@ -70,22 +70,12 @@ def caricature(
             f"{int(silent.nonzero()[0])}: choose another layer"
         )
     size = (int(image.shape[2]), int(image.shape[3]))
-    canvas = Canvas(size, jitter_at(net, layer) if jitter is None else jitter)
+    canvas = canvas_for(size, net.receptive_field(layer), jitter)
     energy = sum_of(strength * Caricature(code), priors)
     x = canvas.place(space.from_rgb(image))
     generator = torch.Generator().manual_seed(seed)
     trace = solve(energy, phi.of_input, x, canvas, space, settings, generator)
-    names = [
-        Path(p).name if isinstance(p, str | Path) else f"image {i}" for i, p in enumerate(photos)
-    ]
-    facts = {
-        "network": net.name,
-        "layer": layer,
-        "energy": str(energy),
-        "jitter": str(canvas.jitter),
-        "settings": f"{settings.steps} steps, rate {settings.rate:g}",
-        "seed": str(seed),
-        **versions(),
-    }
     found = space.to_rgb(canvas.crop(x, canvas.middle)).clamp(0, 1)
-    return PreImage(found, tuple(names), trace, net.name, layer, image, None, facts)
+    names = tuple(p.name for p in ready)
+    facts = facts_of(net, layer, energy, canvas, settings, seed)
+    return PreImage(found, names, trace, net.name, layer, image, None, facts)

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from phosphene.core.network import Network
+from phosphene.core.photographs import prepared, several
 from phosphene.errors import ImageError, UnitError
 from phosphene.preimage.canvas import Canvas, PixelSpace
 from phosphene.preimage.descent import Settings
@@ -26,8 +26,7 @@ from phosphene.preimage.energy import Energy, Prior
 from phosphene.preimage.objectives import Match
 from phosphene.preimage.priors import NATURAL
 from phosphene.preimage.result import PreImage
-from phosphene.preimage.solve import jitter_at, solve, sum_of
-from phosphene.provenance import versions
+from phosphene.preimage.solve import canvas_for, facts_of, solve, sum_of
 
 SECOND_STAGE = 50
 """Iterations of the second stage."""
@@ -71,17 +70,18 @@ def invert(
         UnitError: The mask does not fit the layer's code, or leaves nothing of it.
         NotFinite: The energy left the finite numbers.
     """
-    photos = list(photo) if isinstance(photo, list | tuple) else [photo]
+    photos = several(photo)
     if not photos or repeats < 1:
         raise ImageError("there is nothing to invert: give a photograph and at least one repeat")
     settings = settings or Settings()
-    image = torch.cat([net.prepare(p)[0] for p in photos]).repeat_interleave(repeats, 0)
+    ready = list(prepared(net, photos))
+    image = torch.cat([p.image for p in ready]).repeat_interleave(repeats, 0)
     phi, space = net[layer], PixelSpace.of(net.preprocessing, image)
     with torch.no_grad():
         code = phi(image)
     match = Match(code, _fitted(mask, code))
     size = (int(image.shape[2]), int(image.shape[3]))
-    canvas = Canvas(size, jitter_at(net, layer) if jitter is None else jitter)
+    canvas = canvas_for(size, net.receptive_field(layer), jitter)
     energy = sum_of(strength * match, priors)
     seeds = [seed + i % repeats for i in range(len(image))]
     x = canvas.noise(seeds, image.shape[1]).to(image)
@@ -93,26 +93,15 @@ def invert(
     with torch.no_grad():
         found = space.to_rgb(x)
         error = match.relative_error(phi(found))
-    facts = {
-        "network": net.name,
-        "layer": layer,
-        "energy": str(energy),
-        "jitter": str(canvas.jitter),
-        "settings": f"{settings.steps} + {SECOND_STAGE} steps, rate {settings.rate:g}",
-        "seed": str(seed),
-        **versions(),
-    }
-    names = [Path(p).name if isinstance(p, str | Path) else f"image {i}"
-             for i, p in enumerate(photos)]  # fmt: skip
     return PreImage(
         found.clamp(0, 1),
-        tuple(name for name in names for _ in range(repeats)),
+        tuple(p.name for p in ready for _ in range(repeats)),
         first.joined(second),
         net.name,
         layer,
         image,
         error,
-        facts,
+        facts_of(net, layer, energy, canvas, settings, seed, SECOND_STAGE),
     )
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from phosphene.core.network import Network
+from phosphene.core.photographs import batches, prepared
 from phosphene.core.seed import as_maps
 from phosphene.errors import ImageError, UnitError
 
@@ -71,23 +72,12 @@ def measure_maxima(net: Network, layer: str, photos: Iterable[Any], batch: int =
     phi = net[layer]
     values: Tensor | None = None
     count = 0
-    waiting: list[Tensor] = []
-
-    def take() -> None:
-        nonlocal values, count
+    for together in batches(prepared(net, photos), batch):
         with torch.no_grad():
-            maps = as_maps(phi(torch.cat(waiting)))[0]
+            maps = as_maps(phi(torch.cat([p.image for p in together])))[0]
         largest = maps.amax((0, 2, 3)).cpu()
         values = largest if values is None else torch.maximum(values, largest)
-        count += len(waiting)
-        waiting.clear()
-
-    for photo in photos:
-        waiting.append(net.prepare(photo)[0])
-        if len(waiting) == batch:
-            take()
-    if waiting:
-        take()
+        count += len(together)
     if values is None:
         raise ImageError("there is no photograph to measure the maximum activation over")
     return Maxima(values, net.name, layer, count)

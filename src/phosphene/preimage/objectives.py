@@ -6,7 +6,9 @@ sections 5.4, 5.5) and the authors' code have them, where the paper prints them 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -36,24 +38,24 @@ class Match(Objective):
 
     def loss(self, code: Tensor) -> Tensor:
         """Return (b,) squared relative distances; see `relative_error` for what tables hold."""
+        difference = self._difference(code)
+        return _dot(difference, difference) / self._scale
+
+    def judge(self, code: Tensor, weight: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Return the losses and `weight * 2 M (phi(x) - phi0) / || M phi0 ||^2`."""
+        difference = self._difference(code)
+        loss = _dot(difference, difference) / self._scale
+        scale = (2 * weight / self._scale).view(-1, *[1] * (code.dim() - 1))
+        return loss, difference.mul_(scale)
+
+    def _difference(self, code: Tensor) -> Tensor:
         if code.shape[1:] != self.code.shape[1:]:
             raise UnitError(
                 f"a code of shape {tuple(self.code.shape[1:])} cannot be matched by a layer of "
                 f"shape {tuple(code.shape[1:])}: is it the code of another layer or input size?"
             )
         difference = code - self.code
-        if self.mask is not None:
-            difference = difference * self.mask
-        return _dot(difference, difference) / self._scale
-
-    def judge(self, code: Tensor, weight: float = 1.0) -> tuple[Tensor, Tensor]:
-        """Return the losses and `weight * 2 M (phi(x) - phi0) / || M phi0 ||^2`."""
-        difference = code - self.code
-        if self.mask is not None:
-            difference.mul_(self.mask)
-        loss = _dot(difference, difference) / self._scale
-        scale = (2 * weight / self._scale).view(-1, *[1] * (code.dim() - 1))
-        return loss, difference.mul_(scale)
+        return difference if self.mask is None else difference * self.mask
 
     def relative_error(self, code: Tensor) -> Tensor:
         """Return (b,) `|| M (phi(x) - phi0) || / || M phi0 ||`, as the papers' tables have it."""
@@ -64,26 +66,45 @@ class Match(Objective):
         return "match" if self.mask is None else "match, masked"
 
 
-@dataclass(frozen=True, eq=False)
-class Maximize(Objective):
-    """Activation maximisation: a weighted sum of the code shall be large (eq. 4).
+class Linear(Objective):
+    """An objective that a weighted sum of the code makes: `-<phi(x), w>` (eq. 4)."""
 
-    `-<phi(x), phi0> / Z`
-
-    Attributes:
-        weights: phi0 / Z, (b, ...) or (1, ...): a seed times the unit's weight; all ones if `None`.
-    """
-
-    weights: Tensor | None = None
+    @property
+    @abstractmethod
+    def weights(self) -> Tensor:
+        """w, (b, ...) or (1, ...), or one number for all components."""
 
     def loss(self, code: Tensor) -> Tensor:
         """Return (b,) minus the weighted sums."""
-        return -(code.flatten(1).sum(1) if self.weights is None else _dot(code, self.weights))
+        alike = self.weights.dim() == 0
+        return -_dot(
+            code, self.weights.to(code).expand(1, *code.shape[1:]) if alike else self.weights
+        )
 
     def judge(self, code: Tensor, weight: float = 1.0) -> tuple[Tensor, Tensor]:
-        """Return the losses and `-weight * phi0 / Z`."""
-        slope = torch.ones_like(code) if self.weights is None else self.weights.expand_as(code)
-        return self.loss(code), slope * -weight
+        """Return the losses and `-weight * w`."""
+        return self.loss(code), self._weights(code).expand_as(code) * -weight
+
+    def _weights(self, code: Tensor) -> Tensor:
+        alike = self.weights.dim() == 0
+        return self.weights.to(code).expand(1, *code.shape[1:]) if alike else self.weights
+
+
+@dataclass(frozen=True, eq=False)
+class Maximize(Linear):
+    """Activation maximisation: a weighted sum of the code shall be large; w = phi0 / Z.
+
+    Attributes:
+        seed: w, (b, ...) or (1, ...): a seed times the unit's weight; a one for all units if
+            `None`.
+    """
+
+    seed: Tensor | None = None
+
+    @property
+    def weights(self) -> Tensor:
+        """The seed."""
+        return torch.ones(()) if self.seed is None else self.seed
 
     def __str__(self) -> str:
         """Return `maximize`."""
@@ -91,10 +112,11 @@ class Maximize(Objective):
 
 
 @dataclass(frozen=True, eq=False)
-class Caricature(Objective):
+class Caricature(Linear):
     """Caricature: what is strong in a given code shall be stronger.
 
-    `-<phi(x), max(phi0, 0)> / || max(phi0, 0) ||^2`
+    `w = max(phi0, 0) / || max(phi0, 0) ||^2`: the loss is -1 for the image that phi0 was taken of,
+    if its code is nowhere negative.
 
     Attributes:
         code: phi0, (b, ...) or (1, ...), of the image to exaggerate.
@@ -104,21 +126,13 @@ class Caricature(Objective):
     """
 
     code: Tensor
-    _weights: Tensor = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def weights(self) -> Tensor:
+        """The positive part of phi0, over its squared norm."""
         positive = self.code.clamp(min=0)
-        squares = positive.square().flatten(1).sum(1)
-        scale = squares.view(-1, *[1] * (positive.dim() - 1))
-        object.__setattr__(self, "_weights", positive / scale.clamp(min=1e-30))
-
-    def loss(self, code: Tensor) -> Tensor:
-        """Return (b,), -1 for the image that phi0 was taken of, if its code is nowhere negative."""
-        return -_dot(code, self._weights)
-
-    def judge(self, code: Tensor, weight: float = 1.0) -> tuple[Tensor, Tensor]:
-        """Return the losses and `-weight * max(phi0, 0) / || max(phi0, 0) ||^2`."""
-        return self.loss(code), self._weights.expand_as(code) * -weight
+        scale = _dot(positive, positive).view(-1, *[1] * (positive.dim() - 1))
+        return positive / scale.clamp(min=1e-30)
 
     def __str__(self) -> str:
         """Return `caricature`."""
