@@ -18,9 +18,10 @@ from pathlib import Path
 from phosphene.errors import FormatError, nearest
 from phosphene.formats.caffe_net import CaffeLayer, CaffeNet, read_net
 from phosphene.formats.caffe_plain import PLAIN
-from phosphene.formats.caffe_weighted import WEIGHTED, Blobs, Size, Translation
+from phosphene.formats.caffe_weighted import WEIGHTED, Blobs
 from phosphene.formats.caffemodel import read_caffemodel
 from phosphene.formats.layer_graph import LayerGraph, LayerSpec
+from phosphene.formats.translation import Size, Translation
 
 
 def load_caffe(

@@ -20,7 +20,8 @@ from math import prod
 from typing import Any
 
 from phosphene.formats.caffe_net import CaffeLayer
-from phosphene.formats.caffe_weighted import Size, Translation, pair
+from phosphene.formats.caffe_weighted import pair
+from phosphene.formats.translation import Size, Translation, alike, cropped, joined
 
 _Rule = Callable[[CaffeLayer, Sequence[Size]], Translation]
 
@@ -87,12 +88,7 @@ def concat(layer: CaffeLayer, sizes: Sequence[Size]) -> Translation:
     """Translate Concat, along the channels or a direction of the maps."""
     options = layer.options("concat_param")
     axis = _axis(layer, options.whole("axis", options.whole("concat_dim", 1)))
-    at = axis - 1
-    if len({size[:at] + size[at + 1 :] for size in sizes}) > 1:
-        raise layer.error(f"joins maps that do not fit each other: {_listed(sizes)}")
-    size = list(sizes[0])
-    size[at] = sum(each[at] for each in sizes)
-    return Translation("Concat", {"dim": axis}, ((size[0], size[1], size[2]),))
+    return joined(sizes, axis, layer.error)
 
 
 def slices(layer: CaffeLayer, sizes: Sequence[Size]) -> Translation:
@@ -121,13 +117,12 @@ def eltwise(layer: CaffeLayer, sizes: Sequence[Size]) -> Translation:
     operation = {"PROD": "prod", "0": "prod", "SUM": "sum", "1": "sum", "MAX": "max", "2": "max"}
     if word not in operation:
         raise layer.error(f"combines by {word}; known are PROD, SUM and MAX")
-    if len(set(sizes)) > 1:
-        raise layer.error(f"combines maps of different sizes: {_listed(sizes)}")
+    size = alike(sizes, "combines", layer.error)
     coefficients = options.reals("coeff") if operation[word] == "sum" else ()
     if coefficients and len(coefficients) != len(sizes):
         raise layer.error(f"has {len(coefficients)} coefficients for {len(sizes)} maps")
     arguments = {"operation": operation[word], "coefficients": coefficients}
-    return Translation("Eltwise", arguments, (sizes[0],))
+    return Translation("Eltwise", arguments, (size,))
 
 
 def crop(layer: CaffeLayer, sizes: Sequence[Size]) -> Translation:
@@ -136,11 +131,7 @@ def crop(layer: CaffeLayer, sizes: Sequence[Size]) -> Translation:
     offset = options.wholes("offset") or (0,)
     if options.whole("axis", 2) not in (2, -2) or len(offset) > 2 or len(sizes) != 2:
         raise layer.error("crops other axes than height and width, which is not supported")
-    size = (sizes[0][0], *sizes[1][1:])
-    corner = (offset[0], offset[-1])
-    if any(o + n > m for o, n, m in zip(corner, size[1:], sizes[0][1:], strict=True)):
-        raise layer.error(f"crops {_listed(sizes[1:])} at {corner} out of {_listed(sizes[:1])}")
-    return Translation("Crop", {"offset": corner}, (size,))
+    return cropped(sizes, (offset[0], offset[-1]), layer.error)
 
 
 def flatten(layer: CaffeLayer, sizes: Sequence[Size]) -> Translation:
@@ -231,10 +222,6 @@ def _axis(layer: CaffeLayer, axis: int) -> int:
     if positive not in (1, 2, 3):
         raise layer.error(f"works along axis {axis}; supported are channels, height and width")
     return positive
-
-
-def _listed(sizes: Sequence[Size]) -> str:
-    return ", ".join("x".join(map(str, size)) for size in sizes)
 
 
 PLAIN: dict[str, _Rule] = {

@@ -12,7 +12,6 @@ and in a third blob what to divide them by.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -21,28 +20,9 @@ from numpy.typing import NDArray
 
 from phosphene.formats.caffe_net import CaffeLayer
 from phosphene.formats.message import Message
-
-Size = tuple[int, int, int]
-"""Channels, height and width of a map."""
+from phosphene.formats.translation import Size, Translation
 
 Blobs = Sequence[NDArray[np.float32]]
-
-
-@dataclass(frozen=True, eq=False)
-class Translation:
-    """A layer in the words of PyTorch.
-
-    Attributes:
-        kind: The module, one of `layers.KINDS`.
-        options: Its arguments.
-        sizes: Of the maps that it writes.
-        blobs: Its weights by their names in the module.
-    """
-
-    kind: str
-    options: dict[str, Any]
-    sizes: tuple[Size, ...]
-    blobs: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def pair(options: Message, name: str, default: int | None = None) -> tuple[int, int]:
@@ -66,41 +46,34 @@ def pair(options: Message, name: str, default: int | None = None) -> tuple[int, 
 
 def convolution(layer: CaffeLayer, sizes: Sequence[Size], blobs: Blobs) -> Translation:
     """Translate Convolution: `nn.Conv2d`."""
-    options = layer.options("convolution_param")
-    kernel, stride, pad, dilation, groups, outputs = _geometry(layer, options, sizes[0])
-    channels, height, width = sizes[0]
-    bias = _has_bias(options)
-    expected = [(outputs, channels // groups, *kernel), (outputs,)]
-    weights = checked(layer, blobs, expected[: 1 + bias])
-    size = tuple(
-        (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, k, s, p, d in zip((height, width), kernel, stride, pad, dilation, strict=True)
-    )
-    arguments = {
-        "in_channels": channels, "out_channels": outputs, "kernel_size": kernel, "stride": stride,
-        "padding": pad, "dilation": dilation, "groups": groups, "bias": bias,
-    }  # fmt: skip
-    return Translation("Conv2d", arguments, ((outputs, size[0], size[1]),), _named(weights))
+    return _sliding(layer, sizes[0], blobs, transposed=False)
 
 
 def deconvolution(layer: CaffeLayer, sizes: Sequence[Size], blobs: Blobs) -> Translation:
     """Translate Deconvolution: `nn.ConvTranspose2d`."""
+    return _sliding(layer, sizes[0], blobs, transposed=True)
+
+
+def _sliding(layer: CaffeLayer, size: Size, blobs: Blobs, transposed: bool) -> Translation:
     options = layer.options("convolution_param")
-    kernel, stride, pad, dilation, groups, outputs = _geometry(layer, options, sizes[0])
-    channels, height, width = sizes[0]
-    bias = _has_bias(options)
-    expected = [(channels, outputs // groups, *kernel), (outputs,)]
+    kernel, stride, pad, dilation, groups, outputs = _geometry(layer, options, size)
+    channels, bias = size[0], _has_bias(options)
+    first, second = (channels, outputs) if transposed else (outputs, channels)
+    expected = [(first, second // groups, *kernel), (outputs,)]
     weights = checked(layer, blobs, expected[: 1 + bias])
-    size = tuple(
+    geometry = zip(size[1:], kernel, stride, pad, dilation, strict=True)
+    height, width = (
         s * (n - 1) + d * (k - 1) + 1 - 2 * p
-        for n, k, s, p, d in zip((height, width), kernel, stride, pad, dilation, strict=True)
+        if transposed
+        else (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, p, d in geometry
     )
     arguments = {
         "in_channels": channels, "out_channels": outputs, "kernel_size": kernel, "stride": stride,
         "padding": pad, "dilation": dilation, "groups": groups, "bias": bias,
     }  # fmt: skip
-    named = _named(weights)
-    return Translation("ConvTranspose2d", arguments, ((outputs, size[0], size[1]),), named)
+    kind = "ConvTranspose2d" if transposed else "Conv2d"
+    return Translation(kind, arguments, ((outputs, height, width),), _named(weights))
 
 
 def inner_product(layer: CaffeLayer, sizes: Sequence[Size], blobs: Blobs) -> Translation:

@@ -15,12 +15,12 @@ from os import PathLike
 from pathlib import Path
 
 from phosphene.errors import nearest
-from phosphene.formats.caffe_weighted import Size
 from phosphene.formats.layer_graph import LayerGraph, LayerSpec
 from phosphene.formats.matconvnet_meta import MatMeta, input_size, read_meta
 from phosphene.formats.matconvnet_net import MatLayer, MatNet, read_matconvnet_net
 from phosphene.formats.matconvnet_plain import RULES
 from phosphene.formats.matconvnet_weighted import Translations
+from phosphene.formats.translation import Size
 
 
 def load_matconvnet(

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from phosphene.formats.caffe_weighted import Size, Translation
 from phosphene.formats.matconvnet_net import MatLayer
 from phosphene.formats.matconvnet_weighted import (
     Translations,
@@ -28,6 +27,7 @@ from phosphene.formats.matconvnet_weighted import (
     scale,
     transposed,
 )
+from phosphene.formats.translation import Size, Translation, alike, cropped, joined
 
 
 def pooling(layer: MatLayer, sizes: Sequence[Size]) -> Translations:
@@ -111,18 +111,13 @@ def concat(layer: MatLayer, sizes: Sequence[Size]) -> Translations:
         raise layer.error(f"joins along axis {dim}; supported are 1, 2 and 3 (the channels)")
     # MATLAB's height, width, channels are PyTorch's 2, 3, 1.
     axis = {1: 2, 2: 3, 3: 1}[dim]
-    if len({size[: axis - 1] + size[axis:] for size in sizes}) > 1:
-        raise layer.error(f"joins maps that do not fit each other: {_listed(sizes)}")
-    size = list(sizes[0])
-    size[axis - 1] = sum(each[axis - 1] for each in sizes)
-    return (Translation("Concat", {"dim": axis}, ((size[0], size[1], size[2]),)),)
+    return (joined(sizes, axis, layer.error),)
 
 
 def total(layer: MatLayer, sizes: Sequence[Size]) -> Translations:
     """Translate sum."""
-    if len(set(sizes)) > 1:
-        raise layer.error(f"adds maps of different sizes: {_listed(sizes)}")
-    return (Translation("Eltwise", {"operation": "sum"}, (sizes[0],)),)
+    size = alike(sizes, "adds", layer.error)
+    return (Translation("Eltwise", {"operation": "sum"}, (size,)),)
 
 
 def crop(layer: MatLayer, sizes: Sequence[Size]) -> Translations:
@@ -130,15 +125,7 @@ def crop(layer: MatLayer, sizes: Sequence[Size]) -> Translations:
     offset = layer.options.wholes("crop", (0, 0))
     if len(sizes) != 2:
         raise layer.error(f"reads {len(sizes)} variables, and needs two")
-    corner = (offset[0], offset[-1])
-    size = (sizes[0][0], *sizes[1][1:])
-    if any(o + n > m for o, n, m in zip(corner, size[1:], sizes[0][1:], strict=True)):
-        raise layer.error(f"crops {_listed(sizes[1:])} at {corner} out of {_listed(sizes[:1])}")
-    return (Translation("Crop", {"offset": corner}, (size,)),)
-
-
-def _listed(sizes: Sequence[Size]) -> str:
-    return ", ".join("x".join(map(str, size)) for size in sizes)
+    return (cropped(sizes, (offset[0], offset[-1]), layer.error),)
 
 
 RULES: dict[str, Callable[[MatLayer, Sequence[Size]], Translations]] = {

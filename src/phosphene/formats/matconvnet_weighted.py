@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from phosphene.formats.caffe_weighted import Size, Translation
 from phosphene.formats.matconvnet_net import MatLayer
+from phosphene.formats.translation import Size, Translation
 
 Translations = tuple[Translation, ...]
 """What becomes of one layer: modules that run one after the other."""

@@ -76,10 +76,7 @@ class Linear(Objective):
 
     def loss(self, code: Tensor) -> Tensor:
         """Return (b,) minus the weighted sums."""
-        alike = self.weights.dim() == 0
-        return -_dot(
-            code, self.weights.to(code).expand(1, *code.shape[1:]) if alike else self.weights
-        )
+        return -_dot(code, self._weights(code))
 
     def judge(self, code: Tensor, weight: float = 1.0) -> tuple[Tensor, Tensor]:
         """Return the losses and `-weight * w`."""
