@@ -19,6 +19,7 @@ AlexNet there a mean image: give Caffe's own weights either with their own `prep
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -33,13 +34,10 @@ from phosphene.zoo.blocks import (
     gaussian,
     imagenet_preprocessing,
     overlapping_pool,
+    response_norm,
 )
 
 INPUT_SIDE = 227
-
-
-def _norm() -> nn.LocalResponseNorm:
-    return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0)
 
 
 class AlexNet(Chain):
@@ -52,24 +50,7 @@ class AlexNet(Chain):
     """
 
     def __init__(self, classes: int = 1000) -> None:
-        super().__init__(
-            conv1=nn.Conv2d(3, 96, 11, stride=4),
-            relu1=nn.ReLU(),
-            norm1=_norm(),
-            pool1=overlapping_pool(),
-            conv2=nn.Conv2d(96, 256, 5, padding=2, groups=2),
-            relu2=nn.ReLU(),
-            norm2=_norm(),
-            pool2=overlapping_pool(),
-            conv3=nn.Conv2d(256, 384, 3, padding=1),
-            relu3=nn.ReLU(),
-            conv4=nn.Conv2d(384, 384, 3, padding=1, groups=2),
-            relu4=nn.ReLU(),
-            conv5=nn.Conv2d(384, 256, 3, padding=1, groups=2),
-            relu5=nn.ReLU(),
-            pool5=overlapping_pool(),
-            **classifier(256, 6, classes),
-        )
+        super().__init__(**_layers(_norm_then_pool), **classifier(256, 6, classes))
 
 
 class CaffeNet(Chain):
@@ -80,24 +61,34 @@ class CaffeNet(Chain):
     """
 
     def __init__(self, classes: int = 1000) -> None:
-        super().__init__(
-            conv1=nn.Conv2d(3, 96, 11, stride=4),
-            relu1=nn.ReLU(),
-            pool1=overlapping_pool(),
-            norm1=_norm(),
-            conv2=nn.Conv2d(96, 256, 5, padding=2, groups=2),
-            relu2=nn.ReLU(),
-            pool2=overlapping_pool(),
-            norm2=_norm(),
-            conv3=nn.Conv2d(256, 384, 3, padding=1),
-            relu3=nn.ReLU(),
-            conv4=nn.Conv2d(384, 384, 3, padding=1, groups=2),
-            relu4=nn.ReLU(),
-            conv5=nn.Conv2d(384, 256, 3, padding=1, groups=2),
-            relu5=nn.ReLU(),
-            pool5=overlapping_pool(),
-            **classifier(256, 6, classes),
-        )
+        super().__init__(**_layers(_pool_then_norm), **classifier(256, 6, classes))
+
+
+def _norm_then_pool(number: int) -> dict[str, nn.Module]:
+    norm, pool = response_norm(alpha=1e-4, k=1.0), overlapping_pool()
+    return {f"norm{number}": norm, f"pool{number}": pool}
+
+
+def _pool_then_norm(number: int) -> dict[str, nn.Module]:
+    return dict(reversed(_norm_then_pool(number).items()))
+
+
+def _layers(reduced: Callable[[int], dict[str, nn.Module]]) -> dict[str, nn.Module]:
+    return dict(
+        conv1=nn.Conv2d(3, 96, 11, stride=4),
+        relu1=nn.ReLU(),
+        **reduced(1),
+        conv2=nn.Conv2d(96, 256, 5, padding=2, groups=2),
+        relu2=nn.ReLU(),
+        **reduced(2),
+        conv3=nn.Conv2d(256, 384, 3, padding=1),
+        relu3=nn.ReLU(),
+        conv4=nn.Conv2d(384, 384, 3, padding=1, groups=2),
+        relu4=nn.ReLU(),
+        conv5=nn.Conv2d(384, 256, 3, padding=1, groups=2),
+        relu5=nn.ReLU(),
+        pool5=overlapping_pool(),
+    )
 
 
 def alexnet(

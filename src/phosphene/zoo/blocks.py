@@ -81,6 +81,16 @@ def classifier(channels: int, side: int, classes: int) -> dict[str, nn.Module]:
     }
 
 
+def response_norm(alpha: float = 5e-4, k: float = 2.0) -> nn.LocalResponseNorm:
+    """Make Krizhevsky's normalization between five channels, beta 0.75.
+
+    Args:
+        alpha: PyTorch's, which weighs a mean over the five: Krizhevsky's 1e-4 weighs their sum.
+        k: What is added to it.
+    """
+    return nn.LocalResponseNorm(5, alpha=alpha, beta=0.75, k=k)
+
+
 def overlapping_pool() -> nn.MaxPool2d:
     """Make the pool of AlexNet's family: 3x3, every second place; Caffe's rounds sizes up."""
     return nn.MaxPool2d(3, stride=2, ceil_mode=True)

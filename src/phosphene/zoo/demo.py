@@ -34,6 +34,7 @@ from torch import nn
 
 from phosphene.errors import NetworkError
 from phosphene.worlds.shapes import CLASSES, Scene, scene
+from phosphene.zoo.blocks import Chain, response_norm
 
 if TYPE_CHECKING:
     from phosphene.core.network import Network
@@ -58,55 +59,40 @@ STD = (0.27, 0.22, 0.25)
 EPOCHS = (0, 1, 2, 3, 5, 8, 12, 28)
 
 
-def _norm() -> nn.LocalResponseNorm:
-    return nn.LocalResponseNorm(5, alpha=0.5, beta=0.75, k=1.0)
-
-
-class DemoNet(nn.Module):
+class DemoNet(Chain):
     """AlexNet in small; a quarter of a million weights.
 
-    The input is (b, 3, h, w), RGB in [0, 1] less `MEAN`, over `STD`; h and w are 96, or more.
+    The input is (b, 3, h, w), RGB in [0, 1] less `MEAN`, over `STD`; h and w are 96, or more. The
+    output are scores before the softmax: (b, 10), or (b, 10, h', w') for larger inputs, one score
+    for each place of a window that moves by 16 pixels.
     """
 
     def __init__(self, classes: int = len(CLASSES)) -> None:
-        super().__init__()
-        # Two rows before and one behind: with 96 pixels the last row of the padding is never read.
-        self.conv1 = nn.Conv2d(3, 32, 7, stride=2, padding=2)
-        self.relu1 = nn.ReLU()
-        self.norm1 = _norm()
-        self.pool1 = nn.MaxPool2d(3, stride=2)
-        self.conv2 = nn.Conv2d(32, 64, 5, padding=2, groups=2)
-        self.relu2 = nn.ReLU()
-        self.norm2 = _norm()
-        self.pool2 = nn.MaxPool2d(3, stride=2)
-        self.conv3 = nn.Conv2d(64, 80, 3, padding=1)
-        self.relu3 = nn.ReLU()
-        self.conv4 = nn.Conv2d(80, 80, 3, padding=1, groups=2)
-        self.relu4 = nn.ReLU()
-        self.conv5 = nn.Conv2d(80, 48, 3, padding=1, groups=2)
-        self.relu5 = nn.ReLU()
-        self.pool5 = nn.MaxPool2d(3, stride=2)
-        self.fc6 = nn.Conv2d(48, 96, 5)
-        self.relu6 = nn.ReLU()
-        self.drop6 = nn.Dropout(0.1)
-        self.fc7 = nn.Conv2d(96, 96, 1)
-        self.relu7 = nn.ReLU()
-        self.drop7 = nn.Dropout(0.1)
-        self.fc8 = nn.Conv2d(96, classes, 1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Score the classes.
-
-        Args:
-            x: (b, 3, h, w), normalized RGB.
-
-        Returns:
-            Scores before the softmax: (b, 10), or (b, 10, h', w') where the input is larger than
-            96 x 96, one score for each place of a window that moves by 16 pixels.
-        """
-        for layer in self.children():
-            x = layer(x)
-        return x.flatten(1) if x.shape[2:] == (1, 1) else x
+        super().__init__(
+            # With 96 pixels the last row of the padding behind is never read.
+            conv1=nn.Conv2d(3, 32, 7, stride=2, padding=2),
+            relu1=nn.ReLU(),
+            norm1=response_norm(alpha=0.5, k=1.0),
+            pool1=nn.MaxPool2d(3, stride=2),
+            conv2=nn.Conv2d(32, 64, 5, padding=2, groups=2),
+            relu2=nn.ReLU(),
+            norm2=response_norm(alpha=0.5, k=1.0),
+            pool2=nn.MaxPool2d(3, stride=2),
+            conv3=nn.Conv2d(64, 80, 3, padding=1),
+            relu3=nn.ReLU(),
+            conv4=nn.Conv2d(80, 80, 3, padding=1, groups=2),
+            relu4=nn.ReLU(),
+            conv5=nn.Conv2d(80, 48, 3, padding=1, groups=2),
+            relu5=nn.ReLU(),
+            pool5=nn.MaxPool2d(3, stride=2),
+            fc6=nn.Conv2d(48, 96, 5),
+            relu6=nn.ReLU(),
+            drop6=nn.Dropout(0.1),
+            fc7=nn.Conv2d(96, 96, 1),
+            relu7=nn.ReLU(),
+            drop7=nn.Dropout(0.1),
+            fc8=nn.Conv2d(96, classes, 1),
+        )
 
 
 def _packaged(name: str) -> bytes:

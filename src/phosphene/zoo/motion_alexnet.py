@@ -38,7 +38,7 @@ from torch import nn
 
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Preprocessing
-from phosphene.zoo.blocks import Chain, build, gaussian, imagenet_preprocessing
+from phosphene.zoo.blocks import Chain, build, gaussian, imagenet_preprocessing, response_norm
 
 INPUT_SIDE = 224
 # The appendix's names, where they are not those of its text and of the other papers.
@@ -49,10 +49,6 @@ ALIASES = {
     "lrn1": "norm1",
     "lrn2": "norm2",
 }
-
-
-def _norm() -> nn.LocalResponseNorm:
-    return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=1.0)
 
 
 def _pad_end() -> nn.ZeroPad2d:
@@ -90,11 +86,11 @@ class MotionAlexNet(Chain):
             **_rectified("conv1", nn.Conv2d(3, 96, 11, stride=4), batch_norm),
             pad_conv1=_pad_end(),
             pool1=_pool(),
-            norm1=_norm(),
+            norm1=response_norm(k=1.0),
             **_rectified("conv2", nn.Conv2d(96, 256, 5, padding=2), batch_norm),
             pad_conv2=_pad_end(),
             pool2=_pool(),
-            norm2=_norm(),
+            norm2=response_norm(k=1.0),
             **_rectified("conv3", nn.Conv2d(256, 384, 3, padding=1), batch_norm),
             **_rectified("conv4", nn.Conv2d(384, 384, 3, padding=1), batch_norm),
             **_rectified("conv5", nn.Conv2d(384, 256, 3, padding=1), batch_norm),

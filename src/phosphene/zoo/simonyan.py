@@ -34,15 +34,12 @@ from phosphene.zoo.blocks import (
     gaussian,
     imagenet_preprocessing,
     overlapping_pool,
+    response_norm,
 )
 
 INPUT_SIDE = 224
 # (top, left, height, width), pixels.
 Part = tuple[int, int, int, int]
-
-
-def _norm() -> nn.LocalResponseNorm:
-    return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)
 
 
 class SimonyanNet(Chain):
@@ -56,11 +53,11 @@ class SimonyanNet(Chain):
         super().__init__(
             conv1=nn.Conv2d(3, 64, 11, stride=4),
             relu1=nn.ReLU(),
-            norm1=_norm(),
+            norm1=response_norm(),
             pool1=overlapping_pool(),
             conv2=nn.Conv2d(64, 256, 5, padding=2),
             relu2=nn.ReLU(),
-            norm2=_norm(),
+            norm2=response_norm(),
             pool2=overlapping_pool(),
             conv3=nn.Conv2d(256, 256, 3, padding=1),
             relu3=nn.ReLU(),

@@ -30,16 +30,12 @@ from phosphene.zoo.blocks import (
     glorot,
     imagenet_preprocessing,
     overlapping_pool,
+    response_norm,
 )
 
 INPUT_SIDE = 224
 # Channels of the blocks of VGG-VD-16, and how many convolutions each has.
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-
-
-def _norm() -> nn.LocalResponseNorm:
-    # MatConvNet's [5 2 1e-4 0.75]; PyTorch divides alpha by the 5.
-    return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)
 
 
 class VggM(Chain):
@@ -56,11 +52,11 @@ class VggM(Chain):
         super().__init__(
             conv1=nn.Conv2d(3, 96, 7, stride=2),
             relu1=nn.ReLU(),
-            norm1=_norm(),
+            norm1=response_norm(),
             pool1=overlapping_pool(),
             conv2=nn.Conv2d(96, 256, 5, stride=2, padding=1),
             relu2=nn.ReLU(),
-            norm2=_norm(),
+            norm2=response_norm(),
             pool2=overlapping_pool(),
             conv3=nn.Conv2d(256, 512, 3, padding=1),
             relu3=nn.ReLU(),

@@ -30,14 +30,10 @@ from phosphene.zoo.blocks import (
     gaussian,
     imagenet_preprocessing,
     overlapping_pool,
+    response_norm,
 )
 
 INPUT_SIDE = 224
-
-
-def _norm() -> nn.LocalResponseNorm:
-    # Krizhevsky's alpha weighs a sum, PyTorch's a mean over 5.
-    return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)
 
 
 class ZFNet(Chain):
@@ -52,11 +48,11 @@ class ZFNet(Chain):
             conv1=nn.Conv2d(3, 96, 7, stride=2, padding=1),
             relu1=nn.ReLU(),
             pool1=overlapping_pool(),
-            norm1=_norm(),
+            norm1=response_norm(),
             conv2=nn.Conv2d(96, 256, 5, stride=2),
             relu2=nn.ReLU(),
             pool2=overlapping_pool(),
-            norm2=_norm(),
+            norm2=response_norm(),
             conv3=nn.Conv2d(256, 384, 3, padding=1),
             relu3=nn.ReLU(),
             conv4=nn.Conv2d(384, 384, 3, padding=1),
