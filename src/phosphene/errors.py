@@ -123,6 +123,12 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     return f"; did you mean {', '.join(offers)} or {last}?" if offers else f"; did you mean {last}?"
 
 
+def first_line(error: BaseException, most: int = 10_000) -> str:
+    """Return the first line of what an error says, or the name of its class if it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip()[:most] if lines else type(error).__name__
+
+
 def _shared_start(one: str, other: str) -> int:
     pairs = zip(one, other, strict=False)
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from phosphene.cli import options
+from phosphene.cli.columns import in_columns
 
 if TYPE_CHECKING:
     from phosphene.core.layers import Layer
@@ -42,14 +43,8 @@ def layers(
         return
     heads = ("layer", "kind", "channels", "map", "kernel", "field", "stride", "centre", "weights")
     table = [heads, *(_cells(layer) for layer in rows)]
-    widths = [max(len(row[i]) for row in table) for i in range(len(heads))]
-    # Lines of their own length, whole in a narrow terminal and for the programs of a pipe.
-    for row in table:
-        cells = [
-            f"{cell:<{width}}" if i < 2 else f"{cell:>{width}}"
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        typer.echo("  ".join(cells).rstrip())
+    for line in in_columns(table, right=range(2, len(heads))):
+        typer.echo(line)
 
 
 def _cells(layer: Layer) -> tuple[str, ...]:

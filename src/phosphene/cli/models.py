@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from phosphene.cli import options
+from phosphene.cli.columns import in_columns
 
 if TYPE_CHECKING:
     from phosphene.zoo.shelf import Entry
@@ -32,11 +33,12 @@ def models(
 ) -> None:
     """List the networks that can be opened, and which of them are on this machine."""
     from phosphene.errors import NetworkError
-    from phosphene.zoo.shelf import FILES, SOURCES, installed, networks_of, own_networks
+    from phosphene.zoo.catalogue import BORROWED
+    from phosphene.zoo.shelf import FILES, installed, networks_of, own_networks
 
-    asked = [prefix for prefix in SOURCES if part.startswith(prefix)]
+    asked = [prefix for prefix in BORROWED if part.startswith(prefix)]
     entries, notes = own_networks(), []
-    for prefix, package in SOURCES.items():
+    for prefix, package in BORROWED.items():
         if asked and prefix not in asked:
             continue
         if not installed(package):
@@ -78,13 +80,8 @@ def models(
 def _table(entries: list[Entry]) -> None:
     heads = ("name", "weights", "here", "MB", "licence")
     rows = [heads, *(_cells(entry) for entry in entries)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
-    for row in rows:
-        cells = [
-            f"{cell:>{width}}" if i == 3 else f"{cell:<{width}}"
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        typer.echo("  ".join(cells).rstrip())
+    for line in in_columns(rows, right=(3,)):
+        typer.echo(line)
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:

@@ -127,7 +127,7 @@ class Output:
             raise ImageError("there are no photographs but phosphene's own results")
         self.names = names_of(found)
         total = len(found) * rows
-        limit = {True: _MOST_ROWS, False: _MOST_TILES // tiles}[self._suffix in _PICTURES]
+        limit = _MOST_ROWS if self._suffix in _PICTURES else _MOST_TILES // tiles
         if self._suffix and total > limit:
             instead = "-o results/" if self._suffix in _PAGES else "-o results.html, or -o results/"
             raise OutputError(

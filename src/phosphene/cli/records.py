@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phosphene.cli.columns import in_columns
+
 if TYPE_CHECKING:
     from phosphene.saliency.result import Explanation
 
@@ -62,11 +64,7 @@ def lines_of(records: Iterable[Record], names: dict[str, str]) -> list[str]:
         for unit, score in units:
             rows.append((name, seen, f"{unit}, {score:.3g}", record.get("panel", "")))
             name = seen = ""
-    widths = [max((len(row[i]) for row in rows), default=0) for i in range(4)]
-    return [
-        "  ".join(f"{cell:<{n}}" for cell, n in zip(row, widths, strict=True) if n).rstrip()
-        for row in rows
-    ]
+    return in_columns(rows)
 
 
 def names_of(files: Sequence[Path]) -> dict[str, str]:

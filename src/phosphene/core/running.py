@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from phosphene.errors import NetworkError
+from phosphene.errors import NetworkError, first_line
 
 _modes = threading.Lock()
 # Modules switched to evaluation mode, and how many passes need them so.
@@ -83,9 +83,8 @@ def call(module: nn.Module, x: Tensor) -> Any:
     except (RuntimeError, ValueError, IndexError) as error:
         if "DefaultCPUAllocator" in str(error):
             raise  # on a CPU, too, the memory has ended: no fault of the input
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         shape = "x".join(str(n) for n in x.shape)
         raise NetworkError(
             f"the network does not take an input of {shape} (batch x channels x height x width): "
-            f"{first}"
+            f"{first_line(error)}"
         ) from error

@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from phosphene.errors import NetworkError
+from phosphene.errors import NetworkError, first_line
+from phosphene.zoo.catalogue import BORROWED
 
 RANDOM = ":random"
 """Behind a name: random weights, and no download."""
@@ -36,14 +37,12 @@ def package(name: str, module: str = "") -> Any:
         return importlib.import_module(name + module)
     except ImportError as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == name
+        prefix = next(prefix for prefix, package in BORROWED.items() if package == name)
         why = "is not installed" if missing else f"does not load ({error})"
         raise NetworkError(
-            f"networks named {_PREFIX.get(name, name)}:... need the package {name}, which {why}: "
+            f"networks named {prefix}... need the package {name}, which {why}: "
             f"pip install 'phosphene[{name}]'"
         ) from error
-
-
-_PREFIX = {"transformers": "hf"}
 
 
 @contextmanager
@@ -72,8 +71,8 @@ def downloading(name: str, place: str, instead: str) -> Iterator[None]:
     except Exception as error:
         if not _is_of_the_network(error):
             raise
-        said = str(error).strip().splitlines()
-        reason = f"{type(error).__name__}: {said[0][:160]}" if said else type(error).__name__
+        kind, said = type(error).__name__, first_line(error, 160)
+        reason = kind if said == kind else f"{kind}: {said}"
         raise NetworkError(
             f"the files of {name} are not on this machine and could not be downloaded ({reason}): "
             f"{place}, or open {instead} for random weights"

@@ -42,12 +42,8 @@ NATIVE = {
     "simonyan": ("simonyan", "simonyan"),
     "motion-alexnet": ("motion_alexnet", "motion_alexnet"),
 }
-# Networks of other packages, by what their names begin with.
-BORROWED = {
-    "torchvision:": ("from_torchvision", "open_torchvision"),
-    "timm:": ("from_timm", "open_timm"),
-    "hf:": ("from_transformers", "open_transformers"),
-}
+# Other packages, by what the names of their networks begin with.
+BORROWED = {"torchvision:": "torchvision", "timm:": "timm", "hf:": "transformers"}
 NAMES = ("demo", *NATIVE)
 
 # Endings of files that hold a network, or weights that may know theirs.
@@ -130,7 +126,9 @@ def _opened(
     if name in NATIVE:
         network = _with_metadata(_function(*NATIVE[name])(weights=weights), weights)
     elif borrowed:
-        network = _with_metadata(_function(*BORROWED[borrowed])(name, weights), weights)
+        package = BORROWED[borrowed]
+        opened = _function(f"from_{package}", f"open_{package}")(name, weights)
+        network = _with_metadata(opened, weights)
     elif ".py:" in name:
         network = _function("factory", "open_factory")(name, weights)
     elif weights is not None and Path(name).suffix.lower() in (".caffemodel", *_FILES):

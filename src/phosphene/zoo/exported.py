@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Order, Preprocessing
-from phosphene.errors import FormatError
+from phosphene.errors import FormatError, first_line
 from phosphene.zoo.archive import check_archive
 
 _jit: Any = torch.jit  # most of it has no types
@@ -65,7 +65,9 @@ def open_torchscript(path: Path) -> Network:
         with _quiet():
             program = _jit.load(path, map_location="cpu")
     except (RuntimeError, OSError, ValueError) as error:
-        raise FormatError(f"{path} is no whole TorchScript file: {_first_line(error)}") from error
+        raise FormatError(
+            f"{path} is no whole TorchScript file: {first_line(error, 200)}"
+        ) from error
     return Network(Script(program).eval(), name=path.stem)
 
 
@@ -82,7 +84,8 @@ def open_exported(path: Path) -> Network:
             module = _module(program)
     except Exception as error:
         raise FormatError(
-            f"{path} is no program that torch {torch.__version__} can load: {_first_line(error)}"
+            f"{path} is no program that torch {torch.__version__} can load: "
+            f"{first_line(error, 200)}"
         ) from error
     return Network(module, _preprocessing(program, path), name=path.stem)
 
@@ -118,8 +121,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         log.disabled = disabled
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200] if lines else type(error).__name__

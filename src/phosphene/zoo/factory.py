@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from phosphene.core.network import Network
-from phosphene.errors import FormatError, NetworkError, UnknownModel, nearest
+from phosphene.errors import FormatError, NetworkError, UnknownModel, first_line, nearest
 
 
 def open_factory(name: str, weights: str | Path | None = None) -> Network:
@@ -126,9 +126,9 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     try:
         loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise FormatError(
-            f"{path} does not load without running the code in it, or is damaged ({first[:120]}): "
+            f"{path} does not load without running the code in it, or is damaged "
+            f"({first_line(error, 120)}): "
             "save the state dict alone, with torch.save(model.state_dict(), ...) or safetensors"
         ) from None
     for key in ("state_dict", "model"):

@@ -32,8 +32,7 @@ def open_transformers(name: str, weights: str | Path | None = None) -> Network:
     transformers = package("transformers")
     model = name.removeprefix(PREFIX).removesuffix(RANDOM)
     random = name.endswith(RANDOM)
-    # Imported here, where the package may be only half there.
-    classifier = package("transformers").AutoModelForImageClassification
+    classifier = transformers.AutoModelForImageClassification
     family = random and model in transformers.CONFIG_MAPPING
     with seeded(), downloading(name, _place(model), "a family such as hf:vit:random"):
         if family:

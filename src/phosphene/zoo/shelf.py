@@ -12,9 +12,6 @@ from typing import Any
 
 from phosphene.zoo.catalogue import NATIVE
 
-SOURCES = {"torchvision:": "torchvision", "timm:": "timm", "hf:": "transformers"}
-"""What the names of other packages' networks begin with, and the package."""
-
 FILES = (
     ("FILE.caffemodel", "Caffe, with FILE.prototxt or deploy.prototxt beside it"),
     ("FILE.mat", "MatConvNet"),
@@ -61,7 +58,7 @@ def networks_of(prefix: str) -> list[Entry]:
     """List the networks of another package.
 
     Args:
-        prefix: One of `SOURCES`.
+        prefix: One of `catalogue.BORROWED`.
 
     Raises:
         NetworkError: The package is not installed.
