@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from PIL.Image import Image
 
@@ -30,6 +31,61 @@ class Tile:
 
 
 @dataclass(frozen=True)
+class Table:
+    """Numbers in rows and columns.
+
+    Attributes:
+        title: Heading.
+        columns: Name of every column; the first is that of the rows' names.
+        rows: A cell for every column: a text, a number, or `None` for what was not measured.
+        note: What the numbers are, and their unit.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | float | None, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a plot, or one colour of its bars.
+
+    Attributes:
+        name: For the legend; empty for none.
+        x: Places along the horizontal axis: numbers, or names of what stands side by side.
+        y: Heights.
+        spread: Half-lengths of error bars; empty for none.
+    """
+
+    name: str
+    x: tuple[float, ...] | tuple[str, ...]
+    y: tuple[float, ...]
+    spread: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A diagram.
+
+    Attributes:
+        title: Heading.
+        series: What is drawn.
+        x: Name and unit of the horizontal axis.
+        y: Name and unit of the vertical axis.
+        kind: Lines with markers where points are few, or groups of bars.
+        log: Whether the vertical axis is logarithmic.
+    """
+
+    title: str
+    series: tuple[Series, ...]
+    x: str = ""
+    y: str = ""
+    kind: Literal["lines", "bars"] = "lines"
+    log: bool = False
+
+
+@dataclass(frozen=True)
 class Panel:
     """Pictures in rows, with a heading and what there is to say about them.
 
@@ -38,12 +94,16 @@ class Panel:
         rows: Tiles by row, and in front of each row its own heading (may be empty).
         facts: What was done, by name: network, layer, rules, versions. Enough to do it again.
         warnings: Sentences a person should not miss.
+        plots: Diagrams, below the pictures.
+        tables: Tables, below the diagrams.
     """
 
     title: str
     rows: tuple[tuple[str, tuple[Tile, ...]], ...]
     facts: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    plots: tuple[Plot, ...] = ()
+    tables: tuple[Table, ...] = ()
 
 
 class Shows:
