@@ -28,13 +28,24 @@ MAY_IMPORT = {
     "saliency": BASE | {"core"},
     "preimage": BASE | {"core"},
     "view": BASE,
-    "cli": BASE | {"core", "formats", "zoo", "saliency", "view"},
+    "studies": BASE | {"core", "zoo", "saliency", "preimage", "view"},
+    "cli": BASE | {"core", "formats", "zoo", "saliency", "preimage", "view", "studies"},
     "__init__": {"core", "errors", "saliency", "zoo"},
     "__main__": {"cli"},
 }
 BANNED = {"utils", "util", "misc", "helpers", "helper", "common", "commons", "tools"}
 # May be loaded only inside the functions that need them.
-HEAVY = {"cv2", "skimage", "sklearn", "scipy", "matplotlib", "torchvision", "timm", "transformers"}
+HEAVY = {
+    "cv2",
+    "skimage",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "torchvision",
+    "timm",
+    "transformers",
+    "av",
+}
 
 
 def room(path: Path) -> str:

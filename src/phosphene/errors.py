@@ -12,11 +12,13 @@ PhospheneError
 │   ├── UnknownClass      no class goes by that name
 │   ├── LayerNeverRan     the layer exists, but the forward pass never called it
 │   └── NotFinite         NaN or infinity in weights or activations
+├── SettingError          a constant or option that cannot be
 ├── UnitError             a unit that the layer does not have, or a seed of another shape
 ├── ReversalError         a reversed network that cannot be built
 │   ├── UnknownRule       no rule goes by that name
 │   ├── OpaqueGraph       a part of the tape that hides its bottlenecks
 │   └── NothingToReverse  the rule changes bottlenecks of a kind that the tape does not hold
+├── OutOfMemory           more images at a time than memory holds
 ├── UnsupportedTorch      this PyTorch records its tape in a way phosphene does not know
 └── OutputError           a result that cannot be written
 ```
@@ -64,6 +66,10 @@ class NotFinite(NetworkError):
     """NaN or infinity was found in the weights or the activations."""
 
 
+class SettingError(PhospheneError):
+    """A constant, or a choice among several ways, cannot be what was given."""
+
+
 class UnitError(PhospheneError):
     """The layer has no such unit, or a seed has another shape than the layer."""
 
@@ -82,6 +88,10 @@ class OpaqueGraph(ReversalError):
 
 class NothingToReverse(ReversalError):
     """The rule changes a kind of bottleneck that the tape does not hold."""
+
+
+class OutOfMemory(PhospheneError):
+    """More was asked for at a time than memory holds; the message says what would fit."""
 
 
 class UnsupportedTorch(PhospheneError):
@@ -127,6 +137,14 @@ def first_line(error: BaseException, most: int = 10_000) -> str:
     """Return the first line of what an error says, or the name of its class if it says nothing."""
     lines = str(error).strip().splitlines()
     return lines[0].strip()[:most] if lines else type(error).__name__
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell exhausted memory, for which PyTorch on the CPU has no class of its own."""
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error)
+    return "out of memory" in text or "DefaultCPUAllocator" in text
 
 
 def _shared_start(one: str, other: str) -> int:

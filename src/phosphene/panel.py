@@ -7,7 +7,7 @@ drawn: `phosphene.view` draws a `Panel` as PNG or as a page without knowing what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -104,6 +104,17 @@ class Panel:
     warnings: tuple[str, ...] = ()
     plots: tuple[Plot, ...] = ()
     tables: tuple[Table, ...] = ()
+
+
+def movie(frames: Iterable[Image], path: str | Path, fps: float = 12) -> Path:
+    """Write pictures one after another as `.gif`, `.mp4` or `.webm`.
+
+    Raises:
+        OutputError: It cannot be written there, or as that.
+    """
+    from phosphene.view import save_movie
+
+    return save_movie(frames, Path(path), fps)
 
 
 class Shows:

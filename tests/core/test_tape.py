@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Preprocessing
 from phosphene.core.reversal import backward
-from phosphene.core.tape import Census, Tape
+from phosphene.core.tape import Census
 from phosphene.errors import NetworkError, UnknownLayer
 
 
@@ -178,14 +178,6 @@ def test_the_leaf_is_the_normalized_image() -> None:
     backward(tape, torch.ones_like(tape.activation))
     assert tape.x.grad is None
     assert not tape.activation.requires_grad
-
-
-def test_release() -> None:
-    tape = network(Everything()).output.tape(image(), to=["conv"])
-    assert len(tape.bottlenecks) == 7
-    tape.release()
-    assert tape.captures == {}
-    assert isinstance(tape, Tape)
 
 
 @pytest.mark.parametrize("inside", [torch.no_grad, torch.inference_mode])

@@ -7,11 +7,11 @@ import torch
 
 from phosphene import Network, Preprocessing, open_network
 from phosphene.errors import ImageError, UnitError
-from phosphene.preimage.activate import activate, size_for
+from phosphene.preimage.activate import activate
 from phosphene.preimage.caricature import caricature
-from phosphene.preimage.descent import Settings
 from phosphene.preimage.maxima import Maxima, measure_maxima
 from phosphene.preimage.objectives import Caricature
+from phosphene.preimage.viewing import size_for
 from phosphene.zoo.demo import demo_scenes
 
 
@@ -56,7 +56,7 @@ def test_a_unit_is_excited_beyond_real_images(net: Network) -> None:
     maxima = measure_maxima(net, "conv3", scenes, batch=5)
     assert maxima.count == 12
     channels = [i for i, value in enumerate(maxima.values.tolist()) if value > 1][:3]
-    result = activate(net, channels, "conv3", maxima, settings=Settings(steps=60), repeats=2)
+    result = activate(net, channels, "conv3", maxima, steps=60, repeats=2)
     assert result.names == tuple(f"unit {c}" for c in channels for _ in range(2))
     code = net["conv3"](result.image).detach()
     row, column = (code.shape[2] - 1) // 2, (code.shape[3] - 1) // 2
@@ -88,7 +88,7 @@ def test_dead_and_unknown_units_are_refused(net: Network) -> None:
 
 def test_a_caricature_is_more_of_the_same(net: Network) -> None:
     scene = demo_scenes()[1].image
-    result = caricature(net, scene, "conv4", settings=Settings(steps=60))
+    result = caricature(net, scene, "conv4", steps=60)
     image = net.prepare(scene)[0]
     with torch.no_grad():
         objective = Caricature(net["conv4"](image))

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from phosphene.panel import Panel, Tile
+from phosphene.panel import Panel, Plot, Series, Table, Tile
 
 NASTY = "<script>alert('x')</script> \"quoted\" & 'single'\nnew line </title></style> {{ 7*7 }}"
 
@@ -42,3 +42,41 @@ def found(needle, picture):
     h, w, _ = small.shape
     tops = (large[: large.shape[0] - h + 1, : large.shape[1] - w + 1] == small[0, 0]).all(-1)
     return sum((large[y : y + h, x : x + w] == small).all() for y, x in np.argwhere(tops))
+
+
+LAYERS = tuple(f"fire{k}/concat" for k in range(2, 10))
+
+
+def errors(title="error by layer"):
+    """Lines over names, with error bars."""
+    series = tuple(
+        Series(f"C = {c}", LAYERS, tuple(0.1 + 0.02 * i + 0.1 * k for i in range(8)), (0.02,) * 8)
+        for k, c in enumerate((1, 20, 100, 300))
+    )
+    return Plot(title, series, "layer", "relative error")
+
+
+def energy(points=350, count=2):
+    """Long lines on a logarithmic axis."""
+    x = tuple(range(points))
+    series = tuple(
+        Series(f"photo {k}", x, tuple(1000 * 0.97**t + k + 1 for t in x)) for k in range(count)
+    )
+    return Plot("energy", series, "iteration", "energy", log=True)
+
+
+def scores(title="scores"):
+    rows = (("conv1", 64, 0.5, None), ("conv2", 192, -0.25, "a"), ("conv3", 7, None, "b"))
+    return Table(title, ("layer", "units", "score", "remark"), rows, "of nobody knows what")
+
+
+def numbers():
+    """A panel of plots and tables, without pictures."""
+    return Panel("numbers", (), plots=(errors(), energy()), tables=(scores(), scores()))
+
+
+def nasty_numbers():
+    series = (Series(NASTY, (NASTY, "b"), (1.0, 2.0)), Series("_c", ("b",), (3.0,), (0.5,)))
+    plot = Plot(NASTY, series, NASTY, NASTY)
+    table = Table(NASTY, (NASTY, NASTY), ((NASTY, NASTY), (NASTY, 1.0)), NASTY)
+    return Panel(NASTY, (), plots=(plot, plot), tables=(table,))

@@ -11,7 +11,7 @@ from PIL import Image
 from phosphene import view
 from phosphene.panel import Panel, Tile
 from phosphene.view import inline
-from tests.view.panels import NASTY, nasty, noise, table
+from tests.view.panels import NASTY, nasty, nasty_numbers, noise, numbers, scores, table
 
 VOID = {"meta", "img", "input"}
 TAGS = set(
@@ -52,6 +52,8 @@ class Reader(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
+SVG_TAGS = set("svg desc g defs path use clippath rect text tspan pattern".split())
+NUMBER_TAGS = TAGS | SVG_TAGS | {"caption", "thead", "tbody"}
 DOCUMENTS = {
     "page": lambda panel: view.page(panel),
     "titled": lambda panel: view.page([panel, panel], title=NASTY),
@@ -196,3 +198,72 @@ def test_equal_notes_stand_once():
     document = Reader(view.page(table(rows=1)))
     assert document.text["dd"] == ["a note"]
     assert document.text["dt"] == ["photograph, saliency, guided"]
+
+
+@pytest.mark.parametrize("make", [numbers, nasty_numbers])
+def test_only_templates_and_drawings_make_tags_of_numbers(write, make):
+    document = Reader(write(make()))
+    assert {tag for tag, _ in document.tags} <= NUMBER_TAGS
+    assert not [n for _, attributes in document.tags for n in attributes if n.startswith("on")]
+    assert len(document.all("script")) <= 1
+    assert len(document.all("style")) == 1
+
+
+def test_texts_of_numbers_arrive_as_they_are(write):
+    document, line = Reader(write(nasty_numbers())), " ".join(NASTY.split())
+    assert document.text["caption"][0] == NASTY
+    assert document.text["th"][:3] == [line] * 3
+    assert document.text["td"][0] == line
+    assert all(svg["aria-label"] == line for svg in document.all("svg"))
+
+
+def test_nothing_is_fetched_for_numbers(write):
+    document = write(numbers())
+    for _, attributes in Reader(document).tags:
+        for name in ("src", "href"):
+            assert attributes.get(name, "#").startswith("#")
+    assert not re.search(r"url\((?!#)|@import|https?:|//\w|<link|<iframe|srcset", document)
+
+
+@pytest.mark.parametrize("write", [view.page, view.fragment])
+def test_tables_are_tables(write):
+    document = Reader(write(Panel("t", (), tables=(scores(),))))
+    scopes = [cell["scope"] for cell in document.all("th")]
+    assert scopes == ["col"] * 4 + ["row"] * 3
+    assert document.text["caption"] == ["scores"]
+    assert document.text["p"] == ["of nobody knows what"]
+    assert document.text["td"][:3] == ["64", "0.50", "\u2013"]
+    aligned = [cell.get("class") for cell in document.all("td")]
+    assert aligned == ["number", "number", None] * 3
+    (region,) = [d for d in document.all("div") if d.get("class") == "numbers"]
+    assert region["tabindex"] == "0"  # what scrolls must be reached by the keyboard
+    assert region["aria-label"] == "scores"
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        lambda: view.page([numbers(), numbers(), table(rows=1)]),
+        lambda: view.fragment(numbers()) + view.fragment(nasty_numbers()),
+    ],
+    ids=["page", "fragments"],
+)
+def test_ids_of_plots_are_unique_and_found(documents):
+    text = documents()
+    ids = [a["id"] for _, a in Reader(text).tags if "id" in a]
+    assert len(ids) == len(set(ids)) > 10
+    assert set(re.findall(r'(?:<use[^>]* href="|url\()#([^")]+)', text)) <= set(ids)
+
+
+def test_numbers_stand_in_for_pictures(write):
+    assert "No pictures" in write(Panel("t", ()))
+    assert "No pictures" not in write(numbers())
+    assert len(Reader(view.page(numbers())).all("svg")) == 2
+
+
+def test_headings_descend_with_plots_too():
+    both = Panel("t", table().rows, plots=numbers().plots, tables=numbers().tables)
+    for panels in (both, [both, both]):
+        tags = [tag for tag, _ in Reader(view.page(panels)).tags]
+        levels = [int(tag[1]) for tag in tags if re.match(r"h\d$", tag)]
+        assert all(later <= sooner + 1 for sooner, later in pairwise(levels))

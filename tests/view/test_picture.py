@@ -6,10 +6,23 @@ import pytest
 from PIL import Image
 
 from phosphene import view
-from phosphene.panel import Panel, Tile
-from phosphene.view import grid, sheet
+from phosphene.panel import Panel, Table, Tile
+from phosphene.view import below, grid, sheet
 from phosphene.view.grid import Grid
-from tests.view.panels import NASTY, found, nasty, noise, table
+from phosphene.view.plots import plot_image
+from phosphene.view.tabular import Tabular
+from tests.view.panels import (
+    NASTY,
+    energy,
+    errors,
+    found,
+    nasty,
+    nasty_numbers,
+    noise,
+    numbers,
+    scores,
+    table,
+)  # fmt: skip
 
 
 def one_row(*tiles, heading=""):
@@ -124,8 +137,9 @@ def test_rows_of_different_lengths():
         Panel("gray and no pixels", (("", (Tile(Image.new("L", (0, 0))),)),)),
         Panel("gray", (("", (Tile(Image.new("L", (9, 9))), Tile(Image.new("RGBA", (9, 9))))),)),
         nasty(),
+        nasty_numbers(),
     ],
-    ids=["empty", "no rows", "no tiles", "no pixels", "modes", "nasty"],
+    ids=["empty", "no rows", "no tiles", "no pixels", "modes", "nasty", "nasty numbers"],
 )
 def test_odd_panels_are_drawn(panel):
     assert view.draw(panel).width >= 100
@@ -162,3 +176,73 @@ def test_drawing_is_repeatable_and_leaves_tiles_alone():
     before = panel.rows[0][1][0].image.tobytes()
     assert view.png(panel) == view.png(panel)
     assert panel.rows[0][1][0].image.tobytes() == before
+
+
+def inked(image):
+    """Cut out of a plot a part that begins at a dark pixel: white would be found everywhere."""
+    y, x = np.argwhere(np.asarray(image).sum(-1) < 300)[0]
+    return image.crop((x, y, x + 200, y + 200))
+
+
+def test_plots_stand_below_the_tiles_side_by_side():
+    rows = table(rows=1).rows
+    drawn = [plot_image(plot, 1.25, titled=False) for plot in (errors(), energy())]
+    one = view.draw(Panel("t", rows, plots=(errors(),)))
+    both = view.draw(Panel("t", rows, plots=(errors(), energy())))
+    assert found(rows[0][1][0].image, both) == 1
+    assert found(inked(drawn[0]), one) == 1
+    assert [found(inked(image), both) for image in drawn] == [1, 1]
+    assert one.width < 2 * drawn[0].width < both.width <= 2400
+    assert both.height == one.height + max(i.height for i in drawn) - drawn[0].height
+
+
+def test_many_plots_wrap():
+    four = view.draw(Panel("t", (), plots=(errors(),) * 4))
+    two = view.draw(Panel("t", (), plots=(errors(),) * 2))
+    assert four.width == two.width
+    assert four.height > 1.8 * two.height
+
+
+def test_columns_of_tables_are_aligned():
+    rows = (("a", 1111.0), ("b", 11.0), ("c", 1.0))
+    plain = np.asarray(view.draw(Panel("", (), tables=(Table("", ("", ""), rows),))))
+    ink = (plain == tuple(bytes.fromhex(sheet.INK[1:]))).all(-1)
+    lines = np.flatnonzero(np.diff(np.r_[False, ink.any(1)].astype(int)) == 1)
+    ends = [np.flatnonzero(ink[top : top + 9].any(0)).max() for top in lines]
+    assert len(ends) == 3
+    assert max(ends) - min(ends) <= 1
+
+
+def test_what_was_not_measured_is_a_dash():
+    texts = {text for line in Tabular.of(scores()).lines for text in line}
+    assert {"\u2013", "\u22120.25", "0.50", "192"} <= texts
+
+
+def test_a_wide_or_long_table_says_what_it_leaves_out():
+    wide = Table("", tuple(f"column {k}" for k in range(90)), (tuple(range(90)),) * 300)
+    made = Tabular.of(wide)
+    assert made.width <= 2400 - 2 * sheet.MARGIN
+    assert "200 of 300 rows and" in made.left_out
+    assert "of 90 columns are shown" in made.left_out
+    assert Tabular.of(scores()).left_out == ""
+    assert view.draw(Panel("", (), tables=(wide,))).width <= 2400
+
+
+def test_more_than_a_picture_can_hold(monkeypatch):
+    for module in (below, grid, sheet):
+        monkeypatch.setattr(module, "TALLEST", 2000)
+    monkeypatch.setattr("phosphene.view.picture.TALLEST", 2000)
+    said = []
+    text = sheet.Sheet.text
+    monkeypatch.setattr(sheet.Sheet, "text", lambda s, t, *a, **k: (said.append(t), text(s, t, *a)))
+    panel = Panel("t", table(rows=9).rows, plots=(errors(),) * 9, tables=(scores(),) * 99)
+    assert view.draw(panel).height <= 2000
+    assert {"rows", "plots", "tables"} <= {line.split(" are shown")[0].split()[-1] for line in said}
+
+
+def test_no_word_of_missing_pictures_where_there_are_numbers(monkeypatch):
+    said = []
+    text = sheet.Sheet.text
+    monkeypatch.setattr(sheet.Sheet, "text", lambda s, t, *a, **k: (said.append(t), text(s, t, *a)))
+    view.draw(numbers())
+    assert "no pictures" not in said

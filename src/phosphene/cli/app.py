@@ -11,16 +11,29 @@ from typing import Annotated, Any
 
 import typer
 
-from phosphene.cli import convert, demo, explain, layers, models
-from phosphene.cli.batches import out_of_memory
+from phosphene.cli import (
+    activate,
+    caricature,
+    class_model,
+    convert,
+    demo,
+    explain,
+    invert,
+    layers,
+    models,
+    study,
+    style,
+    texture,
+)
 from phosphene.cli.options import say
-from phosphene.errors import PhospheneError
+from phosphene.errors import PhospheneError, out_of_memory
 
 _HELP = """See what a vision network sees.
 
 [b]Start here[/b]
   phosphene demo
   phosphene explain cat.jpg --model NET.caffemodel
+  phosphene invert cat.jpg --model NET.caffemodel --layer LAYER
   phosphene layers NET.caffemodel
 
 Every command says more with --help.
@@ -41,10 +54,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("explain", help=explain.HELP, no_args_is_help=True)(explain.explain)
+app.command("invert", help=invert.HELP, no_args_is_help=True)(invert.invert)
+app.command("activate", help=activate.HELP, no_args_is_help=True)(activate.activate)
+app.command("caricature", help=caricature.HELP, no_args_is_help=True)(caricature.caricature)
+app.command("class-model", help=class_model.HELP, no_args_is_help=True)(class_model.class_model)
+app.command("texture", help=texture.HELP, no_args_is_help=True)(texture.texture)
+app.command("style", help=style.HELP, no_args_is_help=True)(style.style)
 app.command("layers", help=layers.HELP, no_args_is_help=True)(layers.layers)
 app.command("models", help=models.HELP)(models.models)
 app.command("convert", help=convert.HELP, no_args_is_help=True)(convert.convert)
 app.command("demo", help=demo.HELP)(demo.demo)
+app.command("study", help=study.HELP)(study.study)
 
 
 def _version(wanted: bool) -> None:

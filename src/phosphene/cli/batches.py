@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phosphene.errors import ImageError, PhospheneError
+from phosphene.errors import ImageError, PhospheneError, out_of_memory
 
 if TYPE_CHECKING:
     from phosphene.core.network import Network
@@ -117,11 +117,3 @@ def _of_one(file: Path, error: BaseException, short: bool) -> PhospheneError:
         )
     assert isinstance(error, PhospheneError)
     return error
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Tell exhausted memory, for which PyTorch on the CPU has no class of its own."""
-    if isinstance(error, MemoryError):
-        return True
-    text = str(error)
-    return "out of memory" in text or "DefaultCPUAllocator" in text

@@ -9,6 +9,7 @@ import typer
 
 from phosphene.cli import asking, options
 from phosphene.cli.batches import Asked, explained
+from phosphene.cli.grouped import grouped
 from phosphene.cli.options import say
 from phosphene.cli.outputs import Output
 from phosphene.errors import ImageError, PhospheneError
@@ -36,6 +37,7 @@ forward pass.
 """
 
 
+@grouped
 def explain(
     photos: asking.Photos,
     layer: asking.Layer = None,
@@ -49,18 +51,8 @@ def explain(
     seed: asking.Seed = 0,
     out: asking.Out = None,
     json: options.AsJson = False,
-    model: options.Model = "demo",
-    weights: options.Weights = None,
-    prototxt: options.Prototxt = None,
-    labels: options.Labels = None,
-    device: options.Device = "auto",
-    input_size: options.InputSize = None,
-    mean: options.Mean = None,
-    std: options.Std = None,
-    scale: options.Scale = None,
-    order: options.Order = None,
-    resize_to: options.ResizeTo = None,
-    interpolation: options.Interpolation = None,
+    *,
+    network: options.NetworkOptions,
 ) -> None:
     """Show which pixels of photographs made a unit fire, by reversed networks."""
     if ten_crop and (unit or layer or to or whole or len(class_ or []) > 1):
@@ -79,24 +71,12 @@ def explain(
     interrupted = False
     try:
         with output:
-            network = options.open_model(
-                model,
-                weights,
-                prototxt,
-                labels,
-                device,
-                input_size=input_size,
-                mean=mean,
-                std=std,
-                scale=scale,
-                order=order,
-                resize_to=resize_to,
-                interpolation=interpolation,
-            )
+            net = network.open()
             asked = Asked(units, rules, layer, to, whole, ten_crop)
-            _check(network, asked)
-            about = {**vars(asked), **_origin(network, model, weights, prototxt)}
-            _run(network, output.missing(files, about), output, asked, batch)
+            _check(net, asked)
+            origin = _origin(net, network.model, network.weights, network.prototxt)
+            about = {**vars(asked), **origin}
+            _run(net, output.missing(files, about), output, asked, batch)
     except KeyboardInterrupt:
         interrupted = True
     except PhospheneError:

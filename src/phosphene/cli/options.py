@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -119,7 +120,8 @@ def open_model(
         raise typer.BadParameter("--prototxt goes with --model NET.caffemodel")
     if scale is not None and not 0 < scale < math.inf:
         raise typer.BadParameter(f"--scale {scale:g} is no range of pixels: give 1 or 255")
-    size, means, stds = _size(input_size), _floats(mean, "--mean"), _floats(std, "--std")
+    size = read_size(input_size, "--input-size")
+    means, stds = _floats(mean, "--mean"), _floats(std, "--std")
     if stds and not all(stds):
         raise typer.BadParameter("--std must not be 0")
     from phosphene.zoo.catalogue import Overrides, open_network
@@ -145,6 +147,28 @@ def open_model(
     return network
 
 
+@dataclass(frozen=True)
+class NetworkOptions:
+    """The network, and how it is shown photographs: all options of `open_model`."""
+
+    model: Model = "demo"
+    weights: Weights = None
+    prototxt: Prototxt = None
+    labels: Labels = None
+    device: Device = "auto"
+    input_size: InputSize = None
+    mean: Mean = None
+    std: Std = None
+    scale: Scale = None
+    order: Order = None
+    resize_to: ResizeTo = None
+    interpolation: Interpolation = None
+
+    def open(self) -> Network:
+        """Open the network, and say how it is shown its images."""
+        return open_model(**vars(self))
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON to standard output."""
     import json
@@ -152,12 +176,18 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2))
 
 
-def _size(text: str | None) -> tuple[int, int] | None:
+def read_size(text: str | None, option: str) -> tuple[int, int] | None:
+    """Read (h, w) as in `224x320`; a single number is both.
+
+    Args:
+        text: What was given.
+        option: The option it was given to.
+    """
     if text is None:
         return None
     parts = text.lower().split("x")
     if not all(p.isascii() and p.isdigit() and int(p) for p in parts) or len(parts) > 2:
-        raise typer.BadParameter(f"--input-size {text!r} is no size: give 224 or 224x320")
+        raise typer.BadParameter(f"{option} {text!r} is no size: give 224 or 224x320")
     return int(parts[0]), int(parts[-1])
 
 

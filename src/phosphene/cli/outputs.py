@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryFile
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from phosphene.cli.places import Place
 from phosphene.cli.records import Record, lines_of, names_of, record_of
-from phosphene.errors import ImageError, OutputError
+from phosphene.errors import ImageError
 
 if TYPE_CHECKING:
     from phosphene.panel import Panel
     from phosphene.saliency.result import Explanation
 
-_PICTURES, _PAGES = (".png", ".jpg", ".jpeg", ".webp"), (".html", ".htm")
-# More than a person scrolls through, and about what memory and a browser hold.
-_MOST_ROWS, _MOST_TILES = 50, 5000
 _MOST_LINES = 20
 
 
@@ -43,38 +38,18 @@ class Output:
     """
 
     def __init__(self, place: str | None) -> None:
-        self.path = Path(place) if place is not None else None
-        self.folder = self.path is not None and (
-            str(place).endswith("/") or self.path.suffix == "" or self.path.is_dir()
-        )
-        self._suffix = self.path.suffix.lower() if self.path and not self.folder else ""
-        if self._suffix and self._suffix not in _PICTURES + _PAGES:
-            raise OutputError(
-                f"{place} is nothing phosphene writes: end it in .png or .html, or in / for a "
-                "folder"
-            )
+        self._place = Place(place)
+        self.path, self.folder = self._place.path, self._place.folder
         self.records: list[Record] = []
         self.failed: dict[str, str] = {}
         self.kept = 0
         self.names: dict[str, str] = {}
-        self._made = False
         self._about = ""
         self._panels: list[Panel] = []
 
     def __enter__(self) -> Output:
         """Make sure that there is a place to write to, before any work is done."""
-        if self.path is not None:
-            folder = self.path if self.folder else self.path.parent
-            self._made = not folder.exists()
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                with TemporaryFile(dir=folder):
-                    pass
-                if not self.folder and self.path.exists() and not os.access(self.path, os.W_OK):
-                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            except OSError as error:
-                reason = f"{folder} is no folder" if folder.is_file() else error.strerror
-                raise OutputError(f"{self.path} cannot be written: {reason}") from error
+        self._place.claim()
         return self
 
     def __exit__(
@@ -97,10 +72,8 @@ class Output:
             from phosphene.view import save
 
             save(_as_one(self._panels), self.path)
-        elif self._made:
-            folder = self.path if self.folder else self.path.parent
-            if not any(folder.iterdir()):
-                folder.rmdir()
+        else:
+            self._place.release()
 
     def takes(
         self, given: Iterable[Path], files: Iterable[Path], rows: int, tiles: int
@@ -117,23 +90,12 @@ class Output:
             ImageError: There are none.
             OutputError: They are too many for one picture or page, or would be overwritten.
         """
-        if self._suffix and any(self._wrote(path) for path in given):
-            raise OutputError(
-                f"{self.path} is a photograph to explain, and would be overwritten: give another "
-                "name behind -o"
-            )
+        self._place.spare(given, "explain")
         found = [file for file in files if not self._wrote(file)]
         if not found:
             raise ImageError("there are no photographs but phosphene's own results")
         self.names = names_of(found)
-        total = len(found) * rows
-        limit = _MOST_ROWS if self._suffix in _PICTURES else _MOST_TILES // tiles
-        if self._suffix and total > limit:
-            instead = "-o results/" if self._suffix in _PAGES else "-o results.html, or -o results/"
-            raise OutputError(
-                f"{self.path} would hold {total} rows of pictures, more than {limit}: write "
-                f"{instead} for a folder"
-            )
+        self._place.allow(len(found) * rows, tiles)
         return found
 
     def missing(self, files: Sequence[Path], about: Mapping[str, Any]) -> list[Path]:
@@ -213,7 +175,7 @@ class Output:
 
     def _wrote(self, file: Path) -> bool:
         if self.path is None or not self.folder:
-            return self.path is not None and file.resolve() == self.path.resolve()
+            return self._place.is_at(file)
         here = file.resolve().parent == self.path.resolve()
         return here and file.suffix == ".png" and file.with_suffix(".json").exists()
 

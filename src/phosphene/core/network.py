@@ -14,6 +14,7 @@ from phosphene.core import running
 from phosphene.core.labels import class_index, label_of, most_probable
 from phosphene.core.layers import Address, Layer, resolve
 from phosphene.core.listing import Head, find_head, input_channels, input_order, list_layers
+from phosphene.core.looking import looking
 from phosphene.core.preprocessing import Frame, Preprocessing
 from phosphene.core.receptive_field import ReceptiveField, receptive_field
 from phosphene.core.record import output_tensor, record
@@ -37,6 +38,7 @@ class Network:
         labels: Names of its classes, by index; may be empty.
         name: What to call it in results.
         aliases: Other names for layers.
+        compiled: Whether part of it is compiled; it is run eagerly then.
 
     >>> import torch
     >>> net = Network(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU()))
@@ -60,7 +62,7 @@ class Network:
         self.labels = tuple(labels)
         self.name = name or type(self.module).__name__
         self.aliases = dict(aliases if aliases is not None else getattr(module, "aliases", {}))
-        self._compiled = running.is_compiled(self.module)
+        self.compiled = running.is_compiled(self.module)
 
     def __repr__(self) -> str:
         return f"Network({self.name}, {self.preprocessing}, {len(self.labels)} labels)"
@@ -171,8 +173,8 @@ class Network:
 
     def receptive_field(self, layer: str) -> ReceptiveField | None:
         """Return the receptive field of a layer's units; `None` where it is not defined."""
-        with self.running(gradients=True):
-            (tape,) = self._tapes(self.blank(), [self[layer]], [])
+        with looking(self, [self[layer]]) as look:
+            (tape,) = look(self.blank())
         return receptive_field(tape)
 
     def record(self, image: Tensor, layers: Iterable[str]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -206,20 +208,8 @@ class Network:
         with self.running(gradients=False):
             # A clone, so that no image made in inference mode ends up on the tape.
             x = self.input_of(image).detach().clone()
-        with self.running(gradients=True):
-            tapes = self._tapes(x.requires_grad_(), cuts, to)
-        if self._compiled or not any(tape.compiled for tape in tapes):
-            return tapes
-        self._compiled = True  # in a function that no module tells of
-        return self.tapes(image, cuts, to)
-
-    def _tapes(self, x: Tensor, cuts: Sequence[Representation], to: Iterable[str]) -> list[Tape]:
-        to = list(to)
-        through = any(cut.address is None for cut in cuts)
-        wanted = [cut.address for cut in cuts if cut.address] + [self.address(n) for n in to]
-        output, captures = record(self.module, x, wanted, stop=not through, run=self.run)
-        tensor = output_tensor(output) if through else None
-        return [cut.on_tape(x, tensor, captures, to) for cut in cuts]
+        with looking(self, cuts, to) as look:
+            return look(x.requires_grad_())
 
     # -- classes -------------------------------------------------------------------------------
 
@@ -260,7 +250,7 @@ class Network:
                 stack.enter_context(torch.inference_mode(False))
                 stack.enter_context(torch.set_grad_enabled(gradients))
             stack.enter_context(running.in_evaluation(self.module))
-            stack.enter_context(running.eager(self._compiled))
+            stack.enter_context(running.eager(self.compiled))
             yield
 
     def run(self, module: nn.Module, x: Tensor) -> Any:

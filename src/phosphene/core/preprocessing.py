@@ -214,14 +214,20 @@ class Preprocessing:
         """
         if self.order == "BGR":
             image = image.flip(1)
-        elif self.order == "gray" and image.shape[1] == 3:
-            image = (image * image.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+        elif self.order == "gray":
+            image = self.in_own_channels(image)
         if self.scale != 1:
             image = image * self.scale
         if self.mean_image is not None or any(self.mean):
             image = image - self._mean_of(image)
         if any(s != 1 for s in self.std):
             image = image / image.new_tensor(self.std).view(1, -1, 1, 1)
+        return image
+
+    def in_own_channels(self, image: Tensor) -> Tensor:
+        """Turn (b, 3, h, w) RGB images into (b, 1, h, w) luma for a gray network, only there."""
+        if self.order == "gray" and image.shape[1] == 3:
+            return (image * image.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
         return image
 
     def denormalize(self, x: Tensor) -> Tensor:
@@ -250,6 +256,28 @@ class Preprocessing:
         if any(g != 1 for g in gain):
             signal = signal * signal.new_tensor(gain).view(-1, 1, 1)
         return signal.flip(-3) if self.order == "BGR" else signal
+
+
+def distortion(name: str, frame: Frame, least: float = 0.05) -> str:
+    """Say that a photograph was distorted by its resize, if by more than a little.
+
+    Args:
+        name: What to call it.
+        frame: Where the network's input lies on it.
+        least: Change of the ratio of its sides that is not worth a word.
+
+    Returns:
+        A sentence, or nothing.
+    """
+    (height, width), (tall, wide) = frame.photograph, frame.resized
+    change = (wide / width) / (tall / height)
+    if abs(change - 1) <= least:
+        return ""
+    more = f"{max(change, 1 / change) - 1:.0%} too {'wide' if change > 1 else 'tall'}"
+    return (
+        f"{name} ({width}x{height}) was stretched to {wide}x{tall}, as the network wants it, and "
+        f"is shown {more}: crop it first if that matters"
+    )
 
 
 def _numbers(values: tuple[float, ...]) -> str:

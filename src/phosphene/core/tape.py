@@ -125,11 +125,6 @@ class Tape:
             for bottleneck in self.bottlenecks
         )
 
-    def release(self) -> None:
-        """Let go of the graph and all it saved."""
-        self._nodes = self._bottlenecks = None
-        self.captures = {}
-
 
 def _between(last: Node, first: Node) -> Iterator[Node]:
     """Yield the nodes on any path from `first` to `last`, in topological order."""

@@ -14,53 +14,84 @@ M and its own image, in one batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from phosphene.core.network import Network
-from phosphene.core.receptive_field import ReceptiveField
 from phosphene.core.seed import as_maps
 from phosphene.core.shapes import output_shape
-from phosphene.errors import NetworkError, UnitError
-from phosphene.preimage.canvas import PixelSpace
-from phosphene.preimage.descent import Settings
-from phosphene.preimage.energy import Energy, Prior
+from phosphene.errors import SettingError, UnitError
+from phosphene.preimage.energy import Energy, Term
+from phosphene.preimage.job import Job, Pose
 from phosphene.preimage.maxima import Maxima
 from phosphene.preimage.objectives import Maximize
+from phosphene.preimage.phi import cut_at
 from phosphene.preimage.priors import NATURAL
+from phosphene.preimage.recipe import Recipe, chosen
 from phosphene.preimage.result import PreImage
-from phosphene.preimage.solve import canvas_for, facts_of, solve, sum_of
+from phosphene.preimage.solve import Start
+from phosphene.preimage.solvers import Torch
+from phosphene.preimage.transforms import Rotation, Scale
+from phosphene.preimage.viewing import Tiles, View, size_for
+from phosphene.preimage.watch import Watch
+
+USUAL = Recipe()
+RECIPES = {
+    "fast": replace(USUAL, name="fast", steps=100),
+    "paper": replace(USUAL, name="papers'", convergence=None),
+    "best": Recipe(
+        "best",
+        Torch("Adam", {"lr": 0.05}),
+        512,
+        parameters="spectrum",
+        jitter=8,
+        transforms=(Scale(0.9, 1.1), Rotation(5)),
+        convergence=None,
+    ),
+}
 
 
 def activate(
     net: Network,
-    units: int | Sequence[int],
+    units: int | Direction | Sequence[int | Direction],
     layer: str,
     maxima: Maxima,
     *,
     strength: float = 1.0,
     repeats: int = 1,
     size: tuple[int, int] | None = None,
-    priors: Sequence[Prior] | Energy = NATURAL,
+    joint: bool = False,
+    priors: Sequence[Term] | Energy = NATURAL,
+    quality: Recipe | str | None = None,
+    steps: int | None = None,
     jitter: int | None = None,
-    settings: Settings | None = None,
+    batch: int | None = None,
     seed: int = 0,
+    watch: Watch | None = None,
 ) -> PreImage:
     """Find images that excite units most.
 
     Args:
         net: The network.
-        units: Channels of the layer.
+        units: Channels of the layer, or directions in it (`Direction`).
         layer: The layer.
         maxima: M of its channels, from `measure_maxima`.
         strength: C.
         repeats: How many images of each unit, from different noise.
         size: (h, w) of the image; by the receptive field if `None` (`size_for`).
+        joint: All units in one image, each in the middle of its own tile, as the authors' code
+            has its mosaics; otherwise an image each.
         priors: Terms beside the objective.
+        quality: `"fast"`, `"paper"`, `"best"` (the spectrum with decorrelated colours, seen
+            through jitter, scale and rotation), or a `Recipe`; the papers' settings, stopped when
+            converged, if `None`.
+        steps: In place of the recipe's iterations.
         jitter: T; a quarter of the layer's stride if `None`.
-        settings: Constants of Algorithm 1; the papers' if `None`.
+        batch: Most images at a time; all if `None`.
         seed: Start of the random numbers; the r-th image of a unit starts from `seed + r`.
+        watch: Progress, snapshots, states.
 
     Returns:
         The images, unit by unit.
@@ -69,89 +100,69 @@ def activate(
         UnknownLayer: There is no such layer.
         UnitError: There is no such unit, it was never active, or the maxima are of another layer.
     """
-    chosen = [units] if isinstance(units, int) else list(units)
-    if maxima.layer != layer:
-        raise UnitError(f"these maxima are of layer {maxima.layer!r}, and {layer!r} was asked for")
-    settings = settings or Settings()
-    field = net.receptive_field(layer)
-    view = size_for(net, layer, field) if size is None else View(size, _map(net, layer, size))
+    chosen_units = [units] if isinstance(units, int | Direction) else list(units)
+    if not chosen_units or repeats < 1:
+        raise SettingError("there is nothing to excite: give a unit and at least one repeat")
+    maxima.check(net, layer)
+    phi, field = cut_at(net, layer), net.receptive_field(layer) if layer else None
+    tiles = Tiles(len(chosen_units) if joint else 1)
+    view = size_for(net, layer, field, tiles.side) if size is None else View.of(net, layer, size)
     rho = max(field.size) if field else max(view.size)
-    scale = [1e4 / (rho**2 * maxima.of(unit)) for unit in chosen]
-    batch = len(chosen) * repeats
-    code = output_shape(net[layer], view.size)
+    code = output_shape(phi, view.size)
     blank = net.blank(view.size).detach()
-    maps, back = as_maps(blank.new_zeros(batch, *code[1:]))
-    row, column = view.centre
-    for index in range(batch):
-        maps[index, chosen[index // repeats], row, column] = scale[index // repeats]
-    space = PixelSpace.of(net.preprocessing, blank)
-    canvas = canvas_for(view.size, field, jitter)
-    energy = sum_of(strength * Maximize(back(maps)), priors)
-    x = canvas.noise([seed + i % repeats for i in range(batch)], blank.shape[1]).to(blank)
-    generator = torch.Generator().manual_seed(seed)
-    trace = solve(energy, net[layer].of_input, x, canvas, space, settings, generator)
-    found = space.to_rgb(canvas.crop(x, canvas.middle)).clamp(0, 1)
-    names = tuple(f"unit {unit}" for unit in chosen for _ in range(repeats))
-    over = f"over {maxima.count} images"
-    facts = facts_of(net, layer, energy, canvas, settings, seed, maxima=over)
-    return PreImage(found, names, trace, net.name, layer, None, None, facts)
+    scale = 1e4 / (rho**2 * (tiles.count if joint else 1))
+    recipe = chosen(RECIPES, quality, USUAL, steps, jitter)
+    about = {"maxima": maxima.origin}
+    job = Job(phi, recipe, seed, batch, watch or Watch(), facts=about)
+    groups = [chosen_units] if joint else [[unit] for unit in chosen_units]
+    items = [(group, seed + r) for group in groups for r in range(repeats)]
+
+    def pose(chunk: Sequence[tuple[list[int | Direction], int]]) -> Pose:
+        maps, back = as_maps(blank.new_zeros(len(chunk), *code[1:]))
+        for index, (group, _) in enumerate(chunk):
+            for number, unit in enumerate(group):
+                row, column = tiles.centre(number, view)
+                maps[index, :, row, column] += scale * _weights(unit, maxima, maps.shape[1]).to(
+                    maps
+                )
+        start = Start(job.canvas(view.size, field), [item[1] for item in chunk])
+        names = tuple(", ".join(map(_name, group)) for group, _ in chunk)
+        return Pose((strength * Maximize(back(maps))).plus(priors), start, names)
+
+    return job.run(items, pose)
 
 
-@dataclass(frozen=True)
-class View:
-    """How large an image a unit is shown, and how large a map the layer makes of it.
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """A direction in the space of a layer's channels: a mixture of units.
 
     Attributes:
-        size: (h, w) of the image.
-        sites: (rows, columns) of the layer's map.
+        weights: (c,) one number a channel, of either sign.
+        name: What to call it.
     """
 
-    size: tuple[int, int]
-    sites: tuple[int, int]
-
-    @property
-    def centre(self) -> tuple[int, int]:
-        """Row and column of the unit in the middle."""
-        return (self.sites[0] - 1) // 2, (self.sites[1] - 1) // 2
+    weights: Tensor
+    name: str = "direction"
 
 
-def size_for(net: Network, layer: str, field: ReceptiveField | None) -> View:
-    """Find the image that units of a layer are maximised on.
-
-    The largest square whose map is no larger than `round(1.1 rho / stride)` sites, made odd
-    (authors' code). Networks whose fully connected layers take one size only, and layers without
-    a receptive field of their own, get the size the network was made for.
-
-    Args:
-        net: The network.
-        layer: The layer.
-        field: Its receptive field.
-    """
-    native = net.preprocessing.input_size
-    if field is None or min(field.stride) <= 0:
-        return View(native, _map(net, layer, native))
-    stride, rho = max(field.stride), max(field.size)
-    sites = round(1.1 * rho / stride)
-    sites += 1 - sites % 2
-    low, high = 1, int(rho + (sites + 2) * stride)
-    if _sites(net, layer, high) is None:
-        return View(native, _map(net, layer, native))
-    # The map grows with the image: bisect for the last size that is not too large.
-    while low < high:
-        middle = (low + high + 1) // 2
-        made = _sites(net, layer, middle)
-        low, high = (middle, high) if made is None or made <= sites else (low, middle - 1)
-    return View((low, low), _map(net, layer, (low, low)))
+def _weights(unit: int | Direction, maxima: Maxima, channels: int) -> Tensor:
+    """Return (c,) what the channels count: 1 / M of a unit, or of all that a direction names."""
+    weights = torch.zeros(channels)
+    if isinstance(unit, int):
+        weights[unit] = 1 / maxima.of(unit)
+        return weights
+    if tuple(unit.weights.shape) != (channels,) or not unit.weights.any():
+        raise UnitError(
+            f"{unit.name} has weights of shape {tuple(unit.weights.shape)}, and {channels} numbers "
+            "are needed, not all 0: one for each channel of the layer"
+        )
+    # The direction's own M: no more than what its channels can reach together.
+    given = unit.weights.detach().cpu().float()
+    bound = float((given.abs() * maxima.values.clamp(min=0)).sum())
+    if bound <= 0:
+        raise UnitError(f"no channel of {unit.name} was ever active over {maxima.count} images")
+    return given / bound
 
 
-def _sites(net: Network, layer: str, side: int) -> int | None:
-    try:
-        return max(_map(net, layer, (side, side)))
-    except NetworkError:
-        return None  # too small an image for the layers in front
-
-
-def _map(net: Network, layer: str, size: tuple[int, int]) -> tuple[int, int]:
-    shape = output_shape(net[layer], size)
-    rows, columns = (*shape[2:], 1, 1)[:2]
-    return rows, columns
+def _name(unit: int | Direction) -> str:
+    return f"unit {unit}" if isinstance(unit, int) else unit.name

@@ -11,13 +11,18 @@ than the image; the authors' code enlarges the image, so that the network sees i
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from phosphene.core.preprocessing import Preprocessing
-from phosphene.preimage.priors import TYPICAL
+from phosphene.core.receptive_field import ReceptiveField
+from phosphene.preimage.transforms import Jitter, Transform, canvas_size, compose, sample
+
+Sighting = tuple[int, int] | Tensor
+"""What the network sees of a canvas: the crop's corner, or a map onto it (`transforms`)."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,13 @@ class PixelSpace:
         return self.preprocessing.pull_back(slope) / 255
 
     def from_rgb(self, image: Tensor) -> Tensor:
-        """Return 255 * (image - mean)."""
-        return (image - self.mean) * 255
+        """Return 255 * (image - mean), of the image's luma for gray networks."""
+        return (self.preprocessing.in_own_channels(image) - self.mean) * 255
+
+    @property
+    def channels(self) -> int:
+        """Channels of x."""
+        return int(self.mean.shape[1])
 
 
 def jitter_of(stride: float) -> int:
@@ -74,55 +84,80 @@ class Canvas:
     Attributes:
         size: (h, w) that the network sees.
         jitter: T, how many places the crop can take along each side; 1 is no jitter.
+        transforms: What else it is seen through, behind the jitter.
     """
 
     size: tuple[int, int]
     jitter: int = 1
+    transforms: tuple[Transform, ...] = ()
 
     @property
     def full(self) -> tuple[int, int]:
         """(h, w) of the variable."""
-        return self.size[0] + self.jitter - 1, self.size[1] + self.jitter - 1
-
-    def offset(self, generator: torch.Generator) -> tuple[int, int]:
-        """Draw where to crop: one place for the whole batch."""
-        if self.jitter == 1:
-            return 0, 0
-        y, x = torch.randint(self.jitter, (2,), generator=generator).tolist()
-        return int(y), int(x)
+        return canvas_size(self.size, (Jitter(self.jitter), *self.transforms))
 
     @property
     def middle(self) -> tuple[int, int]:
-        """Where the result is cropped."""
-        return (self.jitter - 1) // 2, (self.jitter - 1) // 2
+        """Row and column where the result is cropped."""
+        (height, width), (h, w) = self.full, self.size
+        return (height - h) // 2, (width - w) // 2
+
+    def draw(self, generator: torch.Generator) -> Sighting:
+        """Draw what is seen: one place for the whole batch."""
+        if self.transforms:
+            return compose((Jitter(self.jitter), *self.transforms), generator)
+        if self.jitter == 1:
+            return (0, 0)
+        y, x = torch.randint(self.jitter, (2,), generator=generator).tolist()
+        return (int(y), int(x))
+
+    def see(self, x: Tensor, sighting: Sighting) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """Return what the network sees of x, and the way back for gradients on it.
+
+        Args:
+            x: (b, c, H, W) the full canvas.
+            sighting: From `draw`.
+        """
+        if isinstance(sighting, Tensor):
+            with torch.enable_grad():
+                leaf = x.detach().requires_grad_()
+                seen = sample(leaf, self.size, sighting)
+            return seen.detach(), lambda slope: torch.autograd.grad(seen, leaf, slope)[0]
+
+        def back(slope: Tensor) -> Tensor:
+            whole = torch.zeros_like(x)
+            self.crop(whole, sighting).copy_(slope)
+            return whole
+
+        return self.crop(x, sighting), back
 
     def crop(self, x: Tensor, offset: tuple[int, int]) -> Tensor:
-        """Return the (b, c, h, w) view that the network sees."""
+        """Return a (b, c, h, w) view of the size that the network sees."""
         (y, z), (h, w) = offset, self.size
         return x[..., y : y + h, z : z + w]
 
-    def noise(self, seeds: list[int], channels: int = 3) -> Tensor:
-        """Start from noise, one image a seed.
-
-        Uniform over +-B / sqrt(3) after division by its own 95 % quantile, as the authors' code.
-
-        Args:
-            seeds: Start of each image's random numbers.
-            channels: Channels of the image.
-
-        Returns:
-            (len(seeds), channels, H, W).
-        """
-        images = []
-        for seed in seeds:
-            generator = torch.Generator().manual_seed(seed)
-            x = torch.rand(channels, *self.full, generator=generator) * 2 - 1
-            images.append(x / x.flatten().kthvalue(math.ceil(0.95 * x.numel())).values)
-        return torch.stack(images) * (TYPICAL / math.sqrt(3))
-
     def place(self, x: Tensor) -> Tensor:
         """Put (b, c, h, w) images in the middle of a canvas of zeros."""
-        (y, z), (h, w) = self.middle, self.size
         canvas = x.new_zeros(*x.shape[:2], *self.full)
-        canvas[..., y : y + h, z : z + w] = x
+        self.crop(canvas, self.middle).copy_(x)
         return canvas
+
+
+def canvas_for(
+    size: tuple[int, int],
+    field: ReceptiveField | None,
+    jitter: int | None,
+    transforms: tuple[Transform, ...] = (),
+) -> Canvas:
+    """Return the canvas of a layer.
+
+    Args:
+        size: (h, w) that the network sees.
+        field: The layer's receptive field.
+        jitter: T; a quarter of the layer's stride if `None`.
+        transforms: Others than the jitter.
+    """
+    if jitter is None:
+        # A layer that mixes the whole image has no stride of its own: nothing to average over.
+        jitter = jitter_of(min(field.stride)) if field else 1
+    return Canvas(size, jitter, transforms)

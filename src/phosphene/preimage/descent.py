@@ -1,55 +1,21 @@
-"""Descending an energy: Algorithm 1 of the papers.
-
-```text
-g  <- gradient of the energy          G  <- rho G + g^2
-mu <- rho mu - g / (1/eta + sqrt(G))  x  <- project(x + mu)
-```
-
-AdaGrad in a window, with momentum, a first step of the size eta, and a projection onto the ball of
-allowed pixels.
-
-*Departures.* IJCV prints eta = 0.01 B^2 / alpha, derived for a single pixel; but the prior is a
-mean over the pixels, so its gradient is h w times smaller and the noise of the start would stay.
-The authors' code has eta = 0.05 B^2 / alpha * h w, as here.
-"""
+"""Descending an energy, step by step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from phosphene.errors import NotFinite
-from phosphene.preimage.canvas import Canvas, PixelSpace
-from phosphene.preimage.energy import Energy
-from phosphene.preimage.priors import TYPICAL, project
+from phosphene.preimage.operators import Operator
+from phosphene.preimage.priors import project
+from phosphene.preimage.problem import Glance, Problem
+from phosphene.preimage.recipe import Convergence
+from phosphene.preimage.solvers import Solver
 
-Phi = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Constants of Algorithm 1.
-
-    Attributes:
-        steps: Iterations.
-        rate: eta as a share of B^2 / alpha * h w.
-        alpha: alpha of the bounded range prior that the rate is derived from.
-        decay: rho, of G and of mu.
-        radius: B+; infinite for no projection.
-    """
-
-    steps: int = 300
-    rate: float = 0.05
-    alpha: float = 6.0
-    decay: float = 0.9
-    radius: float = 2 * TYPICAL
-
-    def eta(self, size: tuple[int, int]) -> float:
-        """Return the first learning rate for a network that sees images of a size."""
-        return self.rate * TYPICAL**2 / self.alpha * size[0] * size[1]
+_EXPLODED = 1e3
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,88 +26,140 @@ class Step:
         number: 0-based.
         objective: (b,) weighted objectives.
         prior: (b,) weighted priors.
-        x: (b, c, H, W) canvas after the step; the same tensor every time, changed in place.
     """
 
     number: int
     objective: Tensor
     prior: Tensor
-    x: Tensor
 
 
-def descend(
-    energy: Energy,
-    phi: Phi,
-    x: Tensor,
-    canvas: Canvas,
-    space: PixelSpace,
-    settings: Settings,
-    generator: torch.Generator,
-    *,
-    every: int = 10,
-) -> Iterator[Step]:
-    """Descend an energy by Algorithm 1, yielding after every iteration.
+class Descent:
+    """A descent on its way.
 
-    Args:
-        energy: What to descend.
-        phi: From (b, c, h, w), the network's own input, to codes.
-        x: (b, c, H, W) start, on the full canvas; changed in place.
-        canvas: What part of it the network sees.
-        space: From x to RGB.
-        settings: Constants.
-        generator: Draws the jitter.
-        every: How often the priors' values, which only the trace needs, are computed; between,
-            the last ones are repeated.
+    Images that have converged stay as they are, however long those beside them take. An energy
+    that leaves the finite numbers, or grows a thousandfold, ends the descent with the last image
+    before that.
 
-    Yields:
-        A `Step` an iteration.
-
-    Raises:
-        NotFinite: The energy is no finite number any more.
+    Attributes:
+        problem: What is descended.
+        theta: The parameters; they change in place.
+        number: Iterations done.
+        done: (b,) which images have converged.
+        trouble: What ended the descent before its time; empty if nothing did.
     """
-    squares, momentum = torch.zeros_like(x), torch.zeros_like(x)
-    inverse = 1 / settings.eta(canvas.size)
-    prior = x.new_zeros(len(x))
-    for number in range(settings.steps):
-        objective, gradient = _objective(energy, phi, x, canvas, space, generator)
-        for weight, term in energy.priors:
-            term.add_gradient(x, gradient, weight)
-        if number % every == 0:
-            values = [weight * term.value(x) for weight, term in energy.priors]
-            prior = torch.stack(values).sum(0) if values else x.new_zeros(len(x))
-        if not torch.isfinite(objective).all():
-            raise NotFinite(
-                f"the energy is no finite number at step {number}: lower the rate, or C"
-            )
-        squares.mul_(settings.decay).addcmul_(gradient, gradient)
-        momentum.mul_(settings.decay).addcdiv_(gradient, squares.sqrt().add_(inverse), value=-1)
-        project(x.add_(momentum), settings.radius)
-        yield Step(number, objective, prior, x)
+
+    def __init__(
+        self,
+        problem: Problem,
+        theta: Tensor,
+        solver: Solver,
+        generator: torch.Generator,
+        *,
+        slower: float = 1.0,
+        operators: Sequence[Operator] = (),
+        radius: float = float("inf"),
+        convergence: Convergence | None = None,
+        every: int = 10,
+    ) -> None:
+        """Set out.
+
+        Args:
+            problem: What is descended.
+            theta: Where from; taken over and changed in place.
+            solver: The way down.
+            generator: Draws what is seen.
+            slower: Divides the solver's rate.
+            operators: What is done to the pixels after every step.
+            radius: B+ of the ball that pixels are projected to.
+            convergence: When an image is done.
+            every: How often the priors' values, which only the trace needs, are computed;
+                between, the last ones are repeated.
+        """
+        self.problem, self.theta, self.generator = problem, theta, generator
+        self.operators, self.radius, self.convergence = tuple(operators), radius, convergence
+        self.every = every
+        self.course = solver.begin(theta, problem.canvas.size, slower)
+        self.number = 0
+        self.done = torch.zeros(len(theta), dtype=torch.bool, device=theta.device)
+        self.trouble = ""
+        self._prior = theta.new_zeros(len(theta))
+        self._energies: list[Tensor] = []
+        self._good = theta.clone()
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing left to descend."""
+        return bool(self.trouble) or bool(self.done.all())
+
+    def advance(self) -> Step:
+        """Go one step.
+
+        Raises:
+            NotFinite: The energy is no finite number from the start.
+        """
+        before = self.theta.clone() if self.done.any() else None
+        glance = Glance(self.problem, self.problem.canvas.draw(self.generator))
+        try:
+            found = self.course.step(self.theta, glance, self._settle)
+        except NotFinite as error:
+            return self._ended(str(error))
+        if self.number % self.every == 0:
+            self._prior = found.prior
+        step = Step(self.number, found.objective, self._prior)
+        total = step.objective + step.prior
+        if not torch.isfinite(total).all() or not torch.isfinite(self.theta).all():
+            return self._ended("the energy is no finite number any more")
+        self._energies.append(total)
+        if (total > _EXPLODED * self._energies[0].abs().clamp(min=1)).any():
+            return self._ended("the energy grows without end")
+        if self.operators:
+            for operator in self.operators:
+                operator.apply(self.theta, found.gradient, self.number)
+        if before is not None:
+            self.theta.copy_(_chosen(self.done, before, self.theta))
+        self._good.copy_(self.theta)
+        self.number += 1
+        if self.convergence is not None:
+            magnitude = step.objective.abs() + step.prior.abs()
+            self.done |= self.convergence.reached(self._energies, magnitude)
+        return step
+
+    def _settle(self, theta: Tensor) -> None:
+        project(theta, self.radius)
+
+    def _ended(self, why: str) -> Step:
+        if self.number == 0:
+            raise NotFinite(f"{why} at step 0: lower the rate or C, or look at the network")
+        self.theta.copy_(self._good)
+        self.trouble = f"stopped at step {self.number}: {why}; the last good image is kept"
+        nothing = torch.full_like(self._prior, float("nan"))
+        return Step(self.number, nothing, nothing)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that is needed to go on from here."""
+        energies = torch.stack(self._energies) if self._energies else self._prior[None][:0]
+        own = {
+            "theta": self.theta,
+            "done": self.done,
+            "number": torch.tensor(self.number),
+            "prior": self._prior,
+            "energies": energies,
+            "generator": self.generator.get_state(),
+        }
+        return own | {f"course.{name}": value for name, value in self.course.state().items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from where `state` was taken."""
+        self.theta.copy_(state["theta"])
+        self._good.copy_(self.theta)
+        self.done.copy_(state["done"])
+        self.number = int(state["number"])
+        self._prior = state["prior"].to(self.theta)
+        self._energies = list(state["energies"].to(self.theta))
+        self.generator.set_state(state["generator"].cpu())
+        course = {n[7:]: v.to(self.theta.device) for n, v in state.items() if n[:7] == "course."}
+        self.course.restore(course)
 
 
-def _objective(
-    energy: Energy,
-    phi: Phi,
-    x: Tensor,
-    canvas: Canvas,
-    space: PixelSpace,
-    generator: torch.Generator,
-) -> tuple[Tensor, Tensor]:
-    """Return the (b,) weighted objectives at a jittered crop, and their gradient on the canvas."""
-    gradient = torch.zeros_like(x)
-    if not energy.objectives:
-        return x.new_zeros(len(x)), gradient
-    offset = canvas.offset(generator)
-    # The way from x to the network's input is affine, so the tape begins behind it.
-    seen = space.to_input(canvas.crop(x, offset)).detach().clone().requires_grad_()
-    with torch.enable_grad():
-        code = phi(seen)
-    found = code.detach()
-    objective, pull = x.new_zeros(len(x)), None
-    for weight, term in energy.objectives:
-        loss, slope = term.judge(found, weight)
-        objective = objective + weight * loss
-        pull = slope if pull is None else pull + slope
-    (slope,) = torch.autograd.grad(code, seen, pull)
-    canvas.crop(gradient, offset).copy_(space.from_input_gradient(slope))
-    return objective, gradient
+def _chosen(which: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    return torch.where(which.view(-1, *[1] * (one.dim() - 1)), one, other)

@@ -16,6 +16,7 @@ Objectives see the code phi(x); priors see the image x itself, in the papers' ow
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -73,6 +74,55 @@ class Objective(Term):
             (slope,) = torch.autograd.grad(loss.sum(), leaf)
         return loss.detach(), slope * weight
 
+    @property
+    def layer(self) -> str:
+        """The layer whose code is judged; empty for the one that the verb is asked for."""
+        return ""
+
+    @property
+    def targets(self) -> tuple[Tensor, ...]:
+        """The numbers that the objective is about, which its text does not say."""
+        return ()
+
+    def at(self, layer: str) -> At:
+        """Return the objective for the code of a layer of its own choice."""
+        return At(self, layer)
+
+
+@dataclass(frozen=True, eq=False)
+class At(Objective):
+    """An objective for the code of a named layer.
+
+    Attributes:
+        objective: What is judged.
+        of: Name of the layer.
+    """
+
+    objective: Objective
+    of: str
+
+    @property
+    def layer(self) -> str:
+        """Name of the layer."""
+        return self.of
+
+    @property
+    def targets(self) -> tuple[Tensor, ...]:
+        """Those of the objective."""
+        return self.objective.targets
+
+    def loss(self, code: Tensor) -> Tensor:
+        """Judge the layer's codes."""
+        return self.objective.loss(code)
+
+    def judge(self, code: Tensor, weight: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Return the losses and the weighted derivative."""
+        return self.objective.judge(code, weight)
+
+    def __str__(self) -> str:
+        """Return the objective with its layer."""
+        return f"{self.objective} at {self.of}"
+
 
 class Prior(Term):
     """A term that judges an image by itself, with its gradient in closed form."""
@@ -112,6 +162,11 @@ class Energy:
         return tuple((w, t) for w, t in self.parts if isinstance(t, Objective))
 
     @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers whose codes are judged, each once."""
+        return tuple(dict.fromkeys(term.layer for _, term in self.objectives))
+
+    @property
     def priors(self) -> tuple[tuple[float, Prior], ...]:
         """The parts that judge the image."""
         return tuple((w, t) for w, t in self.parts if isinstance(t, Prior))
@@ -121,6 +176,12 @@ class Energy:
 
     def __sub__(self, other: Term | Energy) -> Energy:
         return self + other.as_energy() * -1
+
+    def plus(self, terms: Sequence[Term] | Energy) -> Energy:
+        """Add terms, one by one or summed already."""
+        if isinstance(terms, Energy):
+            return self + terms
+        return Energy(self.parts + tuple((1.0, term) for term in terms))
 
     def __mul__(self, weight: float) -> Energy:
         return Energy(tuple((weight * w, term) for w, term in self.parts))

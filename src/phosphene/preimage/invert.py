@@ -10,26 +10,87 @@ is the authors' code's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from phosphene.core.network import Network
-from phosphene.core.photographs import prepared, several
-from phosphene.errors import ImageError, UnitError
-from phosphene.preimage.canvas import Canvas, PixelSpace
-from phosphene.preimage.descent import Settings
-from phosphene.preimage.energy import Energy, Prior
+from phosphene.core.photographs import Prepared, prepared, several
+from phosphene.core.preprocessing import distortion
+from phosphene.core.receptive_field import ReceptiveField
+from phosphene.core.representation import Representation
+from phosphene.core.shapes import output_shape
+from phosphene.errors import ImageError, SettingError, UnitError
+from phosphene.preimage.codes import Codes
+from phosphene.preimage.energy import Energy, Term
+from phosphene.preimage.job import Job, Pose
+from phosphene.preimage.masks import Mask, fitted
 from phosphene.preimage.objectives import Match
+from phosphene.preimage.phi import cut_at
 from phosphene.preimage.priors import NATURAL
+from phosphene.preimage.recipe import Recipe, chosen
 from phosphene.preimage.result import PreImage
-from phosphene.preimage.solve import canvas_for, facts_of, solve, sum_of
+from phosphene.preimage.solve import Start
+from phosphene.preimage.solvers import Torch
+from phosphene.preimage.watch import Watch
 
-SECOND_STAGE = 50
-"""Iterations of the second stage."""
+USUAL = Recipe(second=50)
+RECIPES = {
+    "fast": Recipe(
+        "fast",
+        Torch("Adam", {"lr": 0.1}),
+        100,
+        30,
+        parameters="spectrum",
+        jitter=1,
+        convergence=None,
+    ),
+    "paper": replace(USUAL, name="papers'", convergence=None),
+    "best": Recipe(
+        "best",
+        Torch("Adam", {"lr": 0.1}),
+        600,
+        150,
+        parameters="spectrum",
+        convergence=None,
+    ),
+}
+
+
+def strength_for(field: ReceptiveField | None) -> float:
+    """Return the papers' C for a layer, by the size of its receptive field.
+
+    300 up to 100 pixels, 100 up to 135, 20 up to 200, then 1: this gives what the thesis (2018,
+    section 5.4.2.1) chose by hand for every layer of AlexNet, VGG-M and VGG-VD-16, but for
+    AlexNet's pool5 (1).
+
+    >>> strength_for(ReceptiveField((92, 92), (8, 8), (4, 4)))
+    300.0
+    """
+    size = max(field.size) if field else float("inf")
+    return next((c for most, c in ((100, 300.0), (135, 100.0), (200, 20.0)) if size <= most), 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """One image to find.
+
+    Attributes:
+        name: What it is the pre-image of.
+        code: (1, ...) phi0.
+        seed: Start of its noise.
+        size: (h, w) of the image to find.
+        image: (1, c, h, w) what the code was taken of; `None` if that is not known.
+    """
+
+    name: str
+    code: Tensor
+    seed: int
+    size: tuple[int, int]
+    image: Tensor | None = None
 
 
 def invert(
@@ -37,84 +98,99 @@ def invert(
     photo: Any,
     layer: str,
     *,
-    strength: float = 100.0,
+    strength: float | None = None,
     repeats: int = 1,
-    mask: Tensor | None = None,
-    priors: Sequence[Prior] | Energy = NATURAL,
+    mask: Mask | None = None,
+    priors: Sequence[Term] | Energy = NATURAL,
+    quality: Recipe | str | None = None,
+    steps: int | None = None,
     jitter: int | None = None,
-    settings: Settings | None = None,
+    batch: int | None = None,
     seed: int = 0,
+    watch: Watch | None = None,
 ) -> PreImage:
     """Find images that a layer takes for the given ones.
 
     Args:
         net: The network.
-        photo: A photograph (file, PIL image, array, tensor in [0, 1]), or a list of them.
-        layer: The layer whose code is matched.
-        strength: C, the weight of the match against the priors: the papers use 300 for early
-            layers, 100 and 20 further up, 1 for the deepest.
+        photo: A photograph (file, PIL image, array, tensor in [0, 1]), or a list of them; or
+            `Codes` of the layer that come from elsewhere.
+        layer: The layer whose code is matched; the network's output if empty.
+        strength: C, the weight of the match against the priors; the papers' for a layer of that
+            depth if `None` (`strength_for`).
         repeats: How many pre-images of each photograph, from different noise.
-        mask: (c, h, w) or broadcastable: which components of the code count; all if `None`.
-        priors: Terms beside the match, or an energy of them.
-        jitter: T; a quarter of the layer's stride if `None`, none for 1.
-        settings: Constants of Algorithm 1; the papers' if `None`.
+        mask: Which components of the code count: (c, h, w) or broadcastable, or a function of the
+            code that makes it (see `masks`); all if `None`.
+        priors: Terms beside the match, or an energy of them; a style (`texture.style`) is one.
+        quality: `"fast"`, `"paper"` (to the letter, without stopping early), `"best"`, or a
+            `Recipe`; the papers' settings, stopped when converged, if `None`.
+        steps: In place of the recipe's iterations.
+        jitter: T; a quarter of the layer's stride if `None`, 1 for none.
+        batch: Most images at a time; all if `None`.
         seed: Start of the random numbers. The r-th pre-image of the i-th photograph starts from
             `seed + r`, so that it does not depend on what is found beside it.
+        watch: Progress, snapshots, and where to keep the state.
 
     Returns:
-        The pre-images, photograph by photograph, with the relative error of each code.
+        The pre-images, photograph by photograph, with the relative error of each code. Stopped
+        with Ctrl-C, what was found so far (`interrupted`).
 
     Raises:
         ImageError: The photographs cannot be read.
         UnknownLayer: There is no such layer.
-        UnitError: The mask does not fit the layer's code, or leaves nothing of it.
-        NotFinite: The energy left the finite numbers.
+        UnitError: The mask or the codes do not fit the layer, or nothing is left to match.
+        NotFinite: The energy is no finite number from the start.
+        OutOfMemory: The batch is too large; with the one that fits.
     """
-    photos = several(photo)
-    if not photos or repeats < 1:
-        raise ImageError("there is nothing to invert: give a photograph and at least one repeat")
-    settings = settings or Settings()
-    ready = list(prepared(net, photos))
-    image = torch.cat([p.image for p in ready]).repeat_interleave(repeats, 0)
-    phi, space = net[layer], PixelSpace.of(net.preprocessing, image)
-    with torch.no_grad():
-        code = phi(image)
-    match = Match(code, _fitted(mask, code))
-    size = (int(image.shape[2]), int(image.shape[3]))
-    canvas = canvas_for(size, net.receptive_field(layer), jitter)
-    energy = sum_of(strength * match, priors)
-    seeds = [seed + i % repeats for i in range(len(image))]
-    x = canvas.noise(seeds, image.shape[1]).to(image)
-    generator = torch.Generator().manual_seed(seed)
-    first = solve(energy, phi.of_input, x, canvas, space, settings, generator)
-    x = canvas.crop(x, canvas.middle).clone()
-    fine = replace(settings, steps=SECOND_STAGE, rate=settings.rate / 10)
-    second = solve(energy, phi.of_input, x, Canvas(size), space, fine, generator)
-    with torch.no_grad():
-        found = space.to_rgb(x)
-        error = match.relative_error(phi(found))
-    return PreImage(
-        found.clamp(0, 1),
-        tuple(p.name for p in ready for _ in range(repeats)),
-        first.joined(second),
-        net.name,
-        layer,
-        image,
-        error,
-        facts_of(net, layer, energy, canvas, settings, seed, SECOND_STAGE),
-    )
+    recipe = chosen(RECIPES, quality, USUAL, steps, jitter)
+    phi = cut_at(net, layer)
+    if repeats < 1:
+        raise SettingError(f"{repeats} repeats find nothing: give at least 1")
+    if isinstance(photo, Codes):
+        targets, warnings = list(_of_codes(phi, photo)), []
+    else:
+        ready = list(prepared(net, several(photo)))
+        if not ready:
+            raise ImageError("there is nothing to invert: give a photograph")
+        targets = [_of_photograph(phi, p) for p in ready]
+        warnings = [said for said in (distortion(p.name, p.frame) for p in ready) if said]
+    targets = [replace(target, seed=seed + r) for target in targets for r in range(repeats)]
+    field = net.receptive_field(layer) if layer else None
+    weight = strength_for(field) if strength is None else strength
+    job = Job(phi, recipe, seed, batch, watch or Watch(), tuple(warnings))
+
+    def pose(chunk: Sequence[Target]) -> Pose:
+        code = torch.cat([target.code for target in chunk])
+        match = Match(code, None if mask is None else fitted(mask, code))
+        images = [target.image for target in chunk if target.image is not None]
+        start = Start(job.canvas(chunk[0].size, field), [target.seed for target in chunk])
+        names = tuple(target.name for target in chunk)
+        reference = torch.cat(images) if images else None
+        return Pose((weight * match).plus(priors), start, names, reference, match)
+
+    return job.run(targets, pose)
 
 
-def _fitted(mask: Tensor | None, code: Tensor) -> Tensor | None:
-    if mask is None:
-        return None
-    try:
-        full = mask.to(code).expand(code.shape[1:])
-    except RuntimeError:
+@torch.no_grad()
+def _of_photograph(phi: Representation, photo: Prepared) -> Target:
+    size = (int(photo.image.shape[2]), int(photo.image.shape[3]))
+    code = phi(photo.image)
+    if not code.any():
         raise UnitError(
-            f"a mask of shape {tuple(mask.shape)} does not fit a code of shape "
-            f"{tuple(code.shape[1:])}"
-        ) from None
-    if not full.any():
-        raise UnitError("the mask leaves nothing of the code to match")
-    return full
+            f"every component of layer {phi.layer!r} is 0 on {photo.name}: choose another layer"
+        )
+    return Target(photo.name, code, 0, size, photo.image)
+
+
+def _of_codes(phi: Representation, codes: Codes) -> Iterator[Target]:
+    size = codes.size or phi.network.preprocessing.input_size
+    given, wanted = tuple(codes.values.shape), tuple(output_shape(phi, size)[1:])
+    if given[1:] != wanted or not given[0]:
+        raise UnitError(
+            f"codes of shape {given} were given, and {phi.layer or 'the output'} makes "
+            f"{('b', *wanted)} of images of {size[0]}x{size[1]}: are they codes of another layer "
+            "or input size?"
+        )
+    values = codes.values.to(phi.network.device, phi.network.dtype)
+    for index in range(len(values)):
+        yield Target(codes.name(index), values[index : index + 1], 0, size)

@@ -36,6 +36,11 @@ class Match(Objective):
         wanted = self.code if self.mask is None else self.code * self.mask
         object.__setattr__(self, "_scale", _dot(wanted, wanted))
 
+    @property
+    def targets(self) -> tuple[Tensor, ...]:
+        """phi0, and the mask."""
+        return (self.code,) if self.mask is None else (self.code, self.mask)
+
     def loss(self, code: Tensor) -> Tensor:
         """Return (b,) squared relative distances; see `relative_error` for what tables hold."""
         difference = self._difference(code)
@@ -73,6 +78,11 @@ class Linear(Objective):
     @abstractmethod
     def weights(self) -> Tensor:
         """w, (b, ...) or (1, ...), or one number for all components."""
+
+    @property
+    def targets(self) -> tuple[Tensor, ...]:
+        """W."""
+        return (self.weights,)
 
     def loss(self, code: Tensor) -> Tensor:
         """Return (b,) minus the weighted sums."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ from PIL import Image
 
 from phosphene.errors import OutputError
 from phosphene.image import replacing
-from phosphene.panel import Panel, Tile
+from phosphene.panel import Panel, Plot, Table, Tile
 from phosphene.view.page import page
 from phosphene.view.picture import stack, text_of
+from phosphene.view.plots import plot_image, plot_svg
+from phosphene.view.tables import to_csv, to_latex, to_markdown
 
 _PAGES = (".html", ".htm")
 _PICTURES: dict[str, tuple[str, int, dict[str, Any]]] = {
@@ -35,7 +39,8 @@ def save(panels: Panel | Sequence[Panel], path: str | Path) -> Path:
         panels: What to show; several come below one another.
         path: `.png`, `.jpg` or `.webp` for one picture; `.html` for a page with all pictures
             inside; without a suffix a folder with `index.html`, `panel.png`, every tile as a PNG
-            of its own (exact, in its own size) and `facts.json`.
+            of its own (exact, in its own size), every plot as SVG and PNG, every table as
+            Markdown, CSV and LaTeX, and `facts.json`, which holds their numbers too.
 
     Returns:
         The file, or the folder's page.
@@ -85,8 +90,14 @@ def _save_folder(folder: Path, panels: Sequence[Panel]) -> Path:
             rows.append({"heading": heading, "tiles": files})
         facts = {str(name): str(value) for name, value in panel.facts.items()}
         shown = {"title": panel.title, "facts": facts, "warnings": list(panel.warnings)}
-        record.append({**shown, "rows": rows})
-    _write(folder / "facts.json", (json.dumps({"panels": record}, indent=2) + "\n").encode())
+        prefix = f"{number}-" if len(panels) > 1 else ""
+        plots = [_save_plot(folder, f"plot-{prefix}{n}", p) for n, p in enumerate(panel.plots, 1)]
+        tables = [
+            _save_table(folder, f"table-{prefix}{n}", t) for n, t in enumerate(panel.tables, 1)
+        ]
+        record.append({**shown, "rows": rows, "plots": plots, "tables": tables})
+    facts_text = json.dumps({"panels": record}, indent=2, allow_nan=False) + "\n"
+    _write(folder / "facts.json", facts_text.encode())
     _save_picture(folder / "panel.png", panels)
     _write(folder / "index.html", page(panels).encode())
     return folder / "index.html"
@@ -102,6 +113,51 @@ def _save_tiles(
         with replacing(folder / name) as file:
             _storable(tile.image).save(file, "PNG")
         yield {"file": name, "caption": tile.caption, "note": tile.note}
+
+
+def _save_plot(folder: Path, place: str, plot: Plot) -> dict[str, Any]:
+    name = _named(place, plot.title)
+    _write(folder / f"{name}.svg", plot_svg(plot).encode())
+    with replacing(folder / f"{name}.png") as file:
+        plot_image(plot).save(file, "PNG")
+    series = [
+        {"name": s.name, "x": _plain(s.x), "y": _plain(s.y), "spread": _plain(s.spread)}
+        for s in plot.series
+    ]
+    about = {"title": plot.title, "x": plot.x, "y": plot.y, "kind": plot.kind, "log": plot.log}
+    return {"files": [f"{name}.svg", f"{name}.png"], **about, "series": series}
+
+
+def _save_table(folder: Path, place: str, table: Table) -> dict[str, Any]:
+    name = _named(place, table.title)
+    forms = {".md": to_markdown, ".csv": to_csv, ".tex": to_latex}
+    for suffix, write in forms.items():
+        _write(folder / f"{name}{suffix}", write(table).encode(errors="replace"))
+    return {
+        "files": [name + suffix for suffix in forms],
+        "title": table.title,
+        "note": table.note,
+        "columns": list(table.columns),
+        "rows": [_plain(row) for row in table.rows],
+    }
+
+
+def _plain(values: Iterable[str | float | None]) -> list[str | int | float | None]:
+    """Bring values to what JSON knows: there NaN and infinity are `null`."""
+    plain: list[str | int | float | None] = []
+    for value in values:
+        if value is None or isinstance(value, str):
+            plain.append(value)
+        elif isinstance(value, Integral):
+            plain.append(int(value))
+        else:
+            plain.append(float(value) if math.isfinite(value) else None)
+    return plain
+
+
+def _named(place: str, title: str) -> str:
+    words = _safe(title)
+    return f"{place}-{words}" if words else place
 
 
 def _storable(image: Image.Image) -> Image.Image:

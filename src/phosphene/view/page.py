@@ -6,18 +6,22 @@ script only adds comforts; without it nothing is missing. Every text is escaped 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phosphene.panel import Panel, Tile
+from phosphene.panel import Panel, Plot, Table, Tile
 from phosphene.view.inline import data_uri, is_exact, shown_pixels
+from phosphene.view.plots import plot_svg
+from phosphene.view.tables import Shown
 from phosphene.view.typeset import legible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 _INDEXED = 12
 """A page of more rows gets an index and a box to filter them."""
@@ -66,6 +70,30 @@ class Section:
     notes: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True)
+class Below:
+    """What stands below the rows, as the templates see it.
+
+    Attributes:
+        plots: The plots of a panel, each as an `<svg>` that is safe to stand in a page.
+        tables: Its tables, and the texts of their cells.
+    """
+
+    plots: tuple[tuple[Plot, Markup], ...]
+    tables: tuple[tuple[Table, Shown], ...]
+
+    @classmethod
+    def of(cls, panel: Panel, prefix: str) -> Below:
+        """Draw what a panel has; ids begin with the prefix."""
+        from markupsafe import Markup
+
+        drawn = tuple(
+            (plot, Markup(plot_svg(plot, False, f"{prefix}g{number}-")))
+            for number, plot in enumerate(panel.plots, 1)
+        )
+        return cls(drawn, tuple((table, Shown.of(table)) for table in panel.tables))
+
+
 def page(panels: Panel | Sequence[Panel], title: str | None = None) -> str:
     """Write panels as one self-contained HTML document.
 
@@ -81,10 +109,11 @@ def page(panels: Panel | Sequence[Panel], title: str | None = None) -> str:
     heading = title or (panels[0].title + others if panels else "") or "phosphene"
     exact = is_exact(tile.image for panel in panels for tile in _tiles(panel))
     sections = [_sections(panel, f"p{i}", exact) for i, panel in enumerate(panels, 1)]
+    below = [Below.of(panel, f"p{i}") for i, panel in enumerate(panels, 1)]
     return _render(
         "page.html",
         title=heading,
-        panels=list(zip(panels, sections, strict=True)),
+        panels=list(zip(panels, sections, below, strict=True)),
         alone=len(panels) == 1 and panels[0].title in ("", heading),
         indexed=sum(len(rows) for rows in sections) > _INDEXED,
     )
@@ -102,7 +131,10 @@ def fragment(panel: Panel) -> str:
     shown = Panel(panel.title, panel.rows[:_IN_NOTEBOOK], panel.facts, panel.warnings)
     sections = _sections(shown, "", is_exact(tile.image for tile in _tiles(shown)))
     left = len(panel.rows) - len(shown.rows)
-    return _render("fragment.html", panel=panel, sections=sections, left=left)
+    # A notebook holds many fragments: their ids differ where what they name differs.
+    prefix = "h" + hashlib.sha256(repr(panel.plots).encode(errors="replace")).hexdigest()[:10]
+    below = Below.of(panel, prefix)
+    return _render("fragment.html", panel=panel, sections=sections, below=below, left=left)
 
 
 def _sections(panel: Panel, prefix: str, exact: bool) -> tuple[Section, ...]:

@@ -11,8 +11,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from phosphene.panel import Panel
 from phosphene.view import typeset
+from phosphene.view.below import Below
 from phosphene.view.grid import Grid
-from phosphene.view.sheet import FAINT, INK, MARGIN, RED, WIDEST, Sheet
+from phosphene.view.sheet import FAINT, INK, MARGIN, RED, TALLEST, WIDEST, Sheet
 
 _TITLE, _WARNING, _FACTS = 23, 14, 11
 _NARROWEST = 400
@@ -30,15 +31,17 @@ def draw(panel: Panel) -> Image.Image:
         8-bit RGB on white, at most 2400 pixels wide and 65000 high: rows that would not fit are
         left out, which a line says. Tiles of 160 to 320 pixels height keep their own pixels.
     """
-    grid = Grid.of(panel)
-    sheet = Sheet(min(max(grid.width, _NARROWEST), WIDEST - 2 * MARGIN))
+    grid, below = Grid.of(panel), Below.of(panel)
+    sheet = Sheet(min(max(grid.width, below.width, _NARROWEST), WIDEST - 2 * MARGIN))
     sheet.text(panel.title, _TITLE, INK, 3)
     sheet.space(16 if panel.title else 0)
     footer = typeset.leading(_FACTS) * _FACT_LINES
     footer += 2 * typeset.leading(_WARNING) * (_MOST_WARNINGS + 1) + 3 * MARGIN
-    grid.lay(sheet, footer)
-    if not panel.rows:
+    # Rows give way to plots and tables, but not all the room there is.
+    grid.lay(sheet, footer + min(below.height(sheet.width), TALLEST // 2))
+    if not (panel.rows or panel.plots or panel.tables):
         sheet.text("no pictures", _WARNING, FAINT, 1)
+    below.lay(sheet, footer)
     _lay_warnings(sheet, panel.warnings)
     if panel.facts:
         sheet.space(14)

@@ -1,0 +1,87 @@
+"""`phosphene caricature`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from phosphene.cli import preimages
+from phosphene.cli.descending import Descending
+from phosphene.cli.finding import Run
+from phosphene.cli.grouped import grouped
+from phosphene.cli.options import NetworkOptions
+
+if TYPE_CHECKING:
+    from phosphene.preimage.result import PreImage
+    from phosphene.preimage.watch import Watch
+
+HELP = (
+    r"""Exaggerate in a photograph what a layer sees in it.
+
+Whatever is active in the layer is made more active, starting from the
+photograph itself: dogs become more dog. Octaves, as in deep dreams, draw
+large forms first and fine ones on top.
+
+[b]Examples[/b]
+  phosphene caricature cat.jpg -m NET.caffemodel -l conv5
+  phosphene caricature cat.jpg -l pool5 --octaves 4 -o dream.png
+  phosphene caricature photos/ -l conv4 -C 0.1 -o out/ --movie out.gif
+"""
+    + preimages.EPILOG
+)
+
+Octaves = Annotated[
+    int,
+    typer.Option(metavar="N", min=1, rich_help_panel=preimages.WHAT,
+                 help="Sizes to go through, from small to the photograph's own."),
+]  # fmt: skip
+Ratio = Annotated[
+    float,
+    typer.Option(metavar="R", rich_help_panel=preimages.WHAT,
+                 help="How much larger each octave is than the one before."),
+]  # fmt: skip
+
+
+@grouped
+def caricature(
+    photos: preimages.Photos,
+    layer: preimages.Layer = None,
+    strength: preimages.Strength = 1.0,
+    octaves: Octaves = 1,
+    ratio: Ratio = 1.4,
+    *,
+    descending: Descending,
+    result: preimages.Result,
+    network: NetworkOptions,
+) -> None:
+    """Exaggerate in a photograph what a layer sees in it."""
+    if not 1 < ratio < 100:
+        raise typer.BadParameter(f"--ratio {ratio:g} makes no octave: give a number above 1")
+    run = Run("caricature", "exaggerating", result)
+    files = run.photographs(photos)
+    from phosphene.image import read
+    from phosphene.preimage import caricature as library
+
+    recipe = descending.recipe(library.RECIPES, library.USUAL)
+    with run:
+        net = network.open()
+        where = preimages.a_layer(net, layer, network.model)
+
+        def find(chunk: Sequence[Path], watch: Watch) -> PreImage:
+            return library.caricature(
+                net,
+                list(chunk),
+                where,
+                strength=strength,
+                octaves=octaves,
+                ratio=ratio,
+                priors=descending.priors(),
+                quality=recipe,
+                seed=descending.seed,
+                watch=watch,
+            )
+
+        run.go(files, find, descending.most(net), parts=octaves, check=read)

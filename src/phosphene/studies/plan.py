@@ -1,0 +1,191 @@
+"""What a study is asked: the network, the photographs, and what is varied."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phosphene.errors import ImageError, UnitError
+from phosphene.image import as_photograph, name_of
+from phosphene.studies.depth import spread_layers as spread_layers
+from phosphene.studies.ledger import Cell, Ledger
+
+if TYPE_CHECKING:
+    from phosphene.core.network import Network
+
+Tick = Callable[[int, int, str], None]
+"""Told of progress: how many steps are done, of how many, and what is being done."""
+
+STRENGTHS = (1.0, 20.0, 100.0, 300.0)
+"""The papers' values of C (thesis, section 5.4.2.1)."""
+
+
+def silent(done: int, total: int, what: str) -> None:
+    """Tell no one of progress."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything a study may be asked. Each takes what it needs and leaves the rest.
+
+    Attributes:
+        net: The network.
+        photos: Photographs as for `Network.prepare`: paths, images, arrays or tensors.
+        layers: Names of layers; where empty, `spread` chooses.
+        strengths: C, the weights of the match against the priors; infinity for no prior at all.
+        units: Channels to maximise; where empty, the study's own choice.
+        classes: Classes by name or index; where empty, the study's own choice.
+        repeats: From how many random starts each is computed.
+        quality: Preset of the optimiser; its default if `None`.
+        steps: Iterations; those of the quality if `None`.
+        batch: How many images are computed together at most.
+        seed: Start of the random numbers.
+        ledger: Keeps what was computed; in memory by default.
+        tick: Told of progress.
+
+    Raises:
+        UnknownLayer: The network has no layer of that name.
+        UnknownClass: The network has no class of that name.
+        UnitError: A unit is negative.
+        ValueError: A strength, or a number of repeats, steps or images, is not positive.
+    """
+
+    net: Network
+    photos: tuple[Any, ...] = ()
+    layers: tuple[str, ...] = ()
+    strengths: tuple[float, ...] = STRENGTHS
+    units: tuple[int, ...] = ()
+    classes: tuple[str, ...] = ()
+    repeats: int = 4
+    quality: str | None = None
+    steps: int | None = None
+    batch: int = 8
+    seed: int = 0
+    ledger: Ledger = field(default_factory=Ledger)
+    tick: Tick = silent
+
+    def __post_init__(self) -> None:
+        """Find what is wrong before hours are spent."""
+        for layer in self.layers:
+            self.net.address(layer)
+        for name in self.classes:
+            self.net.class_index(name)
+        if any(unit < 0 for unit in self.units):
+            raise UnitError(f"unit {min(self.units)} does not exist: units count from 0")
+        if not self.strengths or not all(strength > 0 for strength in self.strengths):
+            given = ", ".join(f"{strength:g}" for strength in self.strengths) or "none"
+            raise ValueError(f"strengths are positive numbers, and {given} were given")
+        if min(self.repeats, self.batch, self.steps if self.steps is not None else 1) < 1:
+            raise ValueError("repeats, batch and steps must be 1 or more")
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What to call each photograph; no two alike."""
+        names: list[str] = []
+        for count, photo in enumerate(self.photos):
+            name = plain_name = name_of(photo, f"image {count}")
+            number = 1
+            while name in names:
+                number += 1
+                name = f"{plain_name} ({number})"
+            names.append(name)
+        return tuple(names)
+
+    @cached_property
+    def photo_ids(self) -> tuple[str, ...]:
+        """What each photograph holds, as a hash to tell it by in a ledger.
+
+        Raises:
+            ImageError: One cannot be read.
+        """
+        return tuple(photo_id(photo) for photo in self.photos)
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What every result depends on: the network and the version; for `Ledger(about=...)`."""
+        return identity(self.net)
+
+    def spread(self, count: int) -> tuple[str, ...]:
+        """Return the layers asked for, or that many spread over the network's depth."""
+        return self.layers or spread_layers(self.net, count)
+
+    def cell(self, what: str, key: Mapping[str, Any], compute: Callable[[], Cell]) -> Cell:
+        """Return a cell of the ledger, computed if it is not there.
+
+        The network, the quality, the steps and the seed are part of its name by themselves.
+
+        Args:
+            what: What is computed; the same word for the same computation, in whatever study.
+            key: The settings it is computed for, photographs by their `photo_ids`.
+            compute: Makes the cell.
+        """
+        settings = {"quality": self.quality, "steps": self.steps, "seed": self.seed}
+        whole = {"what": what, "network": self.identity, **settings, **key}
+        return self.ledger.cell(whole, compute)
+
+
+def identity(net: Network) -> dict[str, Any]:
+    """Tell a network by its contents: structure, weights, preprocessing, labels, and our version.
+
+    Weights are hashed, so that a file that was trained on is another network under the same name.
+    """
+    import torch
+
+    from phosphene.provenance import versions
+
+    weights = hashlib.sha256()
+    for name, value in sorted(net.module.state_dict().items()):
+        if not isinstance(value, torch.Tensor):
+            continue  # what modules keep beside their weights
+        weights.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        flat = value.detach().cpu().contiguous().flatten()
+        if flat.numel():
+            weights.update(flat.view(torch.uint8).numpy().data)
+    return {
+        "network": net.name,
+        "structure": hashlib.sha256(repr(net.module).encode()).hexdigest(),
+        "weights": weights.hexdigest(),
+        "sees": repr(net.preprocessing),
+        "labels": hashlib.sha256("\n".join(net.labels).encode()).hexdigest(),
+        "phosphene": versions()["phosphene"],
+    }
+
+
+def photo_id(photo: Any) -> str:
+    """Tell a photograph by its contents, whatever its file is called.
+
+    Args:
+        photo: As for `Network.prepare`.
+
+    Returns:
+        32 hexadecimal digits.
+
+    Raises:
+        ImageError: It cannot be read.
+    """
+    if isinstance(photo, str | Path):
+        try:
+            return hashlib.sha256(Path(photo).read_bytes()).hexdigest()[:32]
+        except OSError as error:
+            raise ImageError(f"{photo} cannot be read: {error.strerror}") from None
+    if hasattr(photo, "detach"):  # a tensor is shown to the network as it is
+        array = photo.detach().cpu().double().contiguous().numpy()
+        content = f"tensor {array.shape}".encode() + array.tobytes()
+    else:
+        image = as_photograph(photo)
+        content = f"image {image.size}".encode() + image.tobytes()
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def called(strength: float | None) -> str:
+    """Say a strength: `none` where there is no prior, which the thesis calls C = infinity.
+
+    >>> called(100.0), called(math.inf), called(None)
+    ('100', 'none', 'none')
+    """
+    return "none" if strength is None or math.isinf(strength) else f"{strength:g}"
