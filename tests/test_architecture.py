@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "view": BASE,
     "studies": BASE | {"core", "zoo", "saliency", "preimage", "view"},
     "cli": BASE | {"core", "formats", "zoo", "saliency", "preimage", "view", "studies"},
-    "__init__": {"core", "errors", "saliency", "zoo"},
+    "__init__": {"core", "errors", "preimage", "saliency", "zoo"},
     "__main__": {"cli"},
 }
 BANNED = {"utils", "util", "misc", "helpers", "helper", "common", "commons", "tools"}

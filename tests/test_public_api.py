@@ -8,10 +8,11 @@ import sys
 import phosphene
 
 NAMES = [
-    "ARCHITECTURES", "DECONVNET", "Explanation", "GUIDED", "LATTICE", "Network",
-    "PhospheneError", "Preprocessing", "ReceptiveField", "Representation", "Reversal",
-    "SALIENCY", "Saliency", "Tape", "Unit", "backward", "explain", "explain_many",
-    "open_network", "register_rule", "ten_crop",
+    "ARCHITECTURES", "Codes", "DECONVNET", "Direction", "Explanation", "GUIDED", "LATTICE",
+    "Maxima", "Network", "PhospheneError", "PreImage", "Preprocessing", "ReceptiveField", "Recipe",
+    "Representation", "Reversal", "SALIENCY", "Saliency", "Tape", "Unit", "Watch", "activate",
+    "backward", "caricature", "class_model", "explain", "explain_many", "invert",
+    "measure_maxima", "open_network", "register_rule", "style", "ten_crop", "texture",
 ]  # fmt: skip
 
 

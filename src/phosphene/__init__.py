@@ -25,6 +25,19 @@ if TYPE_CHECKING:
     from phosphene.core.tape import Tape as Tape
     from phosphene.core.unit import Unit as Unit
     from phosphene.errors import PhospheneError as PhospheneError
+    from phosphene.preimage.activate import Direction as Direction
+    from phosphene.preimage.activate import activate as activate
+    from phosphene.preimage.caricature import caricature as caricature
+    from phosphene.preimage.class_model import class_model as class_model
+    from phosphene.preimage.codes import Codes as Codes
+    from phosphene.preimage.invert import invert as invert
+    from phosphene.preimage.maxima import Maxima as Maxima
+    from phosphene.preimage.maxima import measure_maxima as measure_maxima
+    from phosphene.preimage.recipe import Recipe as Recipe
+    from phosphene.preimage.result import PreImage as PreImage
+    from phosphene.preimage.texture import style as style
+    from phosphene.preimage.texture import texture as texture
+    from phosphene.preimage.watch import Watch as Watch
     from phosphene.saliency.explain import explain as explain
     from phosphene.saliency.explain import explain_many as explain_many
     from phosphene.saliency.result import Explanation as Explanation
@@ -34,26 +47,39 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ARCHITECTURES": "core.rules",
+    "Codes": "preimage.codes",
     "DECONVNET": "core.rules",
+    "Direction": "preimage.activate",
     "Explanation": "saliency.result",
     "GUIDED": "core.rules",
     "LATTICE": "core.rules",
+    "Maxima": "preimage.maxima",
     "Network": "core.network",
     "PhospheneError": "errors",
+    "PreImage": "preimage.result",
     "Preprocessing": "core.preprocessing",
     "ReceptiveField": "core.receptive_field",
+    "Recipe": "preimage.recipe",
     "Representation": "core.representation",
     "Reversal": "core.rules",
     "SALIENCY": "core.rules",
     "Saliency": "saliency.result",
     "Tape": "core.tape",
     "Unit": "core.unit",
+    "Watch": "preimage.watch",
+    "activate": "preimage.activate",
     "backward": "core.reversal",
+    "caricature": "preimage.caricature",
+    "class_model": "preimage.class_model",
     "explain": "saliency.explain",
     "explain_many": "saliency.explain",
+    "invert": "preimage.invert",
+    "measure_maxima": "preimage.maxima",
     "open_network": "zoo.catalogue",
     "register_rule": "core.nodes",
+    "style": "preimage.texture",
     "ten_crop": "saliency.ten_crop",
+    "texture": "preimage.texture",
 }
 
 __all__ = sorted(_HOMES)

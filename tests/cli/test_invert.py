@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from phosphene.cli import finding
+from phosphene.cli import destination
 from phosphene.errors import OutOfMemory
 from phosphene.preimage.result import PreImage
 from tests.cli.conftest import Ran
@@ -44,6 +44,9 @@ def test_a_page(run: Run, desk: Path) -> None:
     page = (desk / "inversion.html").read_text()
     assert page.count("data:image/png;base64,") == 2
     assert "tiny, act" in page
+    assert "stretched" not in page
+    run(*INVERT, "--stretch")
+    assert "stretched" in (desk / "inversion.html").read_text()
     assert not list(desk.glob(".*"))
 
 
@@ -107,6 +110,10 @@ def test_movie_and_trace(run: Run, desk: Path) -> None:
     assert float(rows[0]["objective"]) > float(rows[-1]["objective"]) > 0
     with Image.open(desk / "a.png") as picture:
         assert picture.width > 300
+    (desk / "m.gif").write_bytes((desk / "new" / "m.gif").read_bytes())
+    again = run("invert", ".", *INVERT[2:], "--movie", "m.gif", "-o", "a.png", "--steps", "2")
+    # Its own movie and picture are no photographs; the copy in another folder is.
+    assert "4 images: open a.png, m.gif" in again.err
 
 
 def test_codes_there_and_back(run: Run, desk: Path) -> None:
@@ -240,16 +247,16 @@ def test_interrupted_before_the_first_step(
 def test_a_folder_is_written_meanwhile(
     run: Run, desk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finding, "_PAUSE", -1.0)
-    monkeypatch.setattr(finding, "_SHARE", 0.0)
+    monkeypatch.setattr(destination, "_PAUSE", -1.0)
+    monkeypatch.setattr(destination, "_SHARE", 0.0)
     written = []
-    whole = finding.save_folder
+    whole = destination.save_folder
 
     def noted(found: PreImage, folder: Path) -> None:
         written.append(len(found))
         whole(found, folder)
 
-    monkeypatch.setattr(finding, "save_folder", noted)
+    monkeypatch.setattr(destination, "save_folder", noted)
     assert run("invert", "photos", *INVERT[1:], "-o", "out", "--batch", "1").code == 0
     assert written == [1, 2, 3]
 
@@ -333,7 +340,11 @@ SAID = {
     "invert cat.png -l conv5 -o a.pdf": (1, "a.pdf is nothing phosphene writes"),
     "invert cat.png -l conv5 -o cat.png/a.png": (1, "cat.png is no folder"),
     "invert cat.png -l conv5 -o cat.png": (1, "cat.png is a photograph to show, and would be"),
-    "invert photos -l conv5 -o photos": (1, "no photographs outside photos, where the result goes"),
+    "invert photos -l conv5 -o photos": (1, "photos/a.png lies in photos, where the result goes"),
+    "invert . -l conv5 -o photos": (1, "photos/a.png lies in photos, where the result goes"),
+    "invert cat.png -l conv5 --movie new/m.gif --trace cat.png/t.csv": (1, "cat.png is no folder"),
+    "invert pet.gif -l conv5 --movie ./pet.gif": (1, "pet.gif is a photograph to show: name"),
+    "invert cat.png -l conb5 --movie new/m.gif": (1, "no layer 'conb5'"),
     "invert cat.png -l conv5 --movie cat.png/m.gif": (1, "cat.png is no folder"),
     "invert cat.png -l conv5 --trace /proc/t.csv": (1, "/proc/t.csv cannot be written"),
     "caricature cat.png -l conv5 --ratio 1": (2, "--ratio 1 makes no octave"),
@@ -354,6 +365,7 @@ SAID = {
 def test_one_sentence_and_a_code(run: Run, desk: Path, arguments: str) -> None:
     import shlex
 
+    Image.new("RGB", (20, 20)).save(desk / "pet.gif")
     before = sorted(desk.rglob("*"))
     code, sentence = SAID[arguments]
     done = run(*shlex.split(arguments))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from phosphene import Network, Preprocessing, open_network
-from phosphene.errors import ImageError, UnitError
-from phosphene.preimage.activate import activate
+from phosphene.errors import FormatError, ImageError, SettingError, UnitError
+from phosphene.preimage.activate import Direction, activate
 from phosphene.preimage.caricature import caricature
 from phosphene.preimage.maxima import Maxima, measure_maxima
 from phosphene.preimage.objectives import Caricature
-from phosphene.preimage.viewing import size_for
+from phosphene.preimage.viewing import Tiles, size_for
 from phosphene.zoo.demo import demo_scenes
 
 
@@ -101,3 +103,84 @@ def test_a_caricature_is_more_of_the_same(net: Network) -> None:
     silent.module[0].bias.data.fill_(-1e9)  # type: ignore[index,union-attr]
     with pytest.raises(UnitError, match="no component of layer '1' is positive"):
         caricature(silent, torch.rand(3, 16, 16), "1")
+
+
+def test_a_mosaic_holds_units_in_their_tiles(net: Network) -> None:
+    scenes = [scene.image for scene in demo_scenes()]
+    maxima = measure_maxima(net, "conv3", scenes)
+    channels = [i for i, value in enumerate(maxima.values.tolist()) if value > 1][:4]
+    result = activate(net, channels, "conv3", maxima, joint=True, steps=60)
+    assert result.names == (", ".join(f"unit {c}" for c in channels),)
+    field = net.receptive_field("conv3")
+    view = size_for(net, "conv3", field, 2)
+    assert result.image.shape[2:] == view.size
+    code = net["conv3"](result.image).detach()[0]
+    for number, channel in enumerate(channels):
+        row, column = Tiles(4).centre(number, view)
+        assert code[channel, row, column] > 0.5 * maxima.of(channel)
+
+
+def test_mosaic_sizes_are_the_authors() -> None:
+    alex = geometry(conv(11, 4), pool(), conv(5, 1, 2), pool(), conv(3, 1, 1))
+    for layer, side in (("0", 110), ("2", 294), ("4", 582)):
+        assert size_for(alex, layer, alex.receptive_field(layer), 5).size == (side, side)
+
+
+def test_directions_are_followed(net: Network) -> None:
+    scenes = [scene.image for scene in demo_scenes()]
+    maxima = measure_maxima(net, "conv3", scenes)
+    active = [i for i, value in enumerate(maxima.values.tolist()) if value > 1][:2]
+    weights = torch.zeros(len(maxima.values))
+    weights[active] = 1.0
+    result = activate(net, Direction(weights, "both"), "conv3", maxima, steps=60)
+    assert result.names == ("both",)
+    code = net["conv3"](result.image).detach()[0]
+    middle = code[:, (code.shape[1] - 1) // 2, (code.shape[2] - 1) // 2]
+    assert (middle[active] > 0.3 * maxima.values[active]).all()
+    with pytest.raises(UnitError, match="numbers are needed"):
+        activate(net, Direction(torch.ones(3)), "conv3", maxima)
+
+
+def test_maxima_are_stored_with_their_source(net: Network, tmp_path: Path) -> None:
+    scenes = [scene.image for scene in demo_scenes()[:3]]
+    maxima = measure_maxima(net, "conv2", scenes, source="three scenes")
+    path = maxima.save(tmp_path / "maxima.safetensors")
+    again = Maxima.open(path)
+    assert torch.equal(again.values, maxima.values)
+    assert again.origin == "over 3 images of three scenes"
+    assert activate(net, 0, "conv2", again, steps=2).facts["maxima"] == again.origin
+    (tmp_path / "bad").write_bytes(b"no")
+    with pytest.raises(FormatError, match="no file of maxima"):
+        Maxima.open(tmp_path / "bad")
+    with pytest.raises(UnitError, match="measure them anew"):
+        activate(net, 0, "conv2", Maxima(again.values, "another", "conv2", 3))
+
+
+def test_a_unit_that_sleeps_behind_its_relu_is_woken() -> None:
+    """Lucid redirects ReLUs for that; a unit silent on noise has no gradient at all."""
+    torch.manual_seed(0)
+    first = torch.nn.Conv2d(3, 2, 5)
+    first.bias.data.fill_(-400.0)
+    first.weight.data.fill_(6.0)
+    module = torch.nn.Sequential(first, torch.nn.ReLU())
+    net = Network(module, Preprocessing((16, 16), mean=(0.5, 0.5, 0.5)))
+    maxima = Maxima(torch.tensor([100.0, 100.0]), net.name, "1", 1)
+    with torch.no_grad():
+        assert not net["1"](torch.full((1, 3, 16, 16), 0.5)).any()
+    result = activate(net, 0, "1", maxima, steps=40, strength=1e3)
+    # As bright as allowed where the unit looks, although no gradient came through.
+    side = result.image.shape[2]
+    middle = slice((side - 5) // 2 + 1, (side - 5) // 2 + 4)
+    assert float(result.image[..., middle, middle].mean()) > 0.8
+
+
+def test_octaves_reach_the_same_size_with_more_detail(net: Network) -> None:
+    scene = demo_scenes()[1].image
+    plain = caricature(net, scene, "conv3", steps=10)
+    dream = caricature(net, scene, "conv3", steps=10, octaves=3, ratio=1.3)
+    assert dream.image.shape == plain.image.shape
+    assert len(dream.trace) == 30
+    assert "3, ratio 1.3" in dream.facts["octaves"]
+    assert not torch.equal(dream.image, plain.image)
+    with pytest.raises(SettingError, match="octaves"):
+        caricature(net, scene, "conv3", octaves=0)

@@ -97,12 +97,14 @@ def test_codes_from_a_file_are_inverted(net: Network, tmp_path: Path) -> None:
     scenes = [scene.image for scene in demo_scenes()[:2]]
     with torch.no_grad():
         code = torch.cat([net["conv2"](net.prepare(scene)[0]) for scene in scenes])
-    path = Codes(code).save(tmp_path / "two.safetensors")
+    path = Codes(code, layer="conv2").save(tmp_path / "two.safetensors")
     read = invert(net, Codes.open(path), "conv2", quality=QUICK)
     assert read.names == ("two 0", "two 1")
     assert read.reference is None
     direct = invert(net, scenes, "conv2", quality=QUICK)
     torch.testing.assert_close(read.image, direct.image)
+    with pytest.raises(UnitError, match="of layer 'conv2', and 'pool2' was asked for"):
+        invert(net, Codes.open(path), "pool2")
     np.save(tmp_path / "one.npy", code[:1].numpy())
     torch.testing.assert_close(Codes.open(tmp_path / "one.npy").values, code[:1])
     with pytest.raises(UnitError, match=r"codes of another layer or input size"):
@@ -213,6 +215,11 @@ def test_errors(net: Network) -> None:
         invert(net, scene, "conv1", quality="fsat")
     with pytest.raises(UnitError, match=r"mask of shape \(7,\)"):
         invert(net, scene, "conv1", mask=torch.ones(7))
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.ReLU())
+    module[0].bias.data.copy_(torch.tensor([-1e3, 1e3]))
+    half = Network(module, Preprocessing((16, 16)))
+    with pytest.raises(UnitError, match="left by the mask is 0 on image 0"):
+        invert(half, torch.rand(3, 16, 16), "1", mask=stream(0, 2))
     with pytest.raises(UnitError, match="leaves nothing"):
         invert(net, scene, "conv1", mask=torch.zeros(1))
     with pytest.raises(UnitError, match="window of 200x200 positions does not fit a map of"):

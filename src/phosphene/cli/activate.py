@@ -60,6 +60,11 @@ Joint = Annotated[
     typer.Option("--joint", help="All units in one image, a tile each.",
                  rich_help_panel=preimages.WHAT),
 ]  # fmt: skip
+Everywhere = Annotated[
+    bool,
+    typer.Option("--everywhere", help="The unit at all positions of its map, not in the middle; "
+                 "so always with --class.", rich_help_panel=preimages.WHAT),
+]  # fmt: skip
 Size = Annotated[
     str | None,
     typer.Option(metavar="HxW", help="Size of the images, as 224x320.",
@@ -79,6 +84,7 @@ def activate(
     strength: preimages.Strength = 1.0,
     repeats: preimages.Repeats = 1,
     joint: Joint = False,
+    everywhere: Everywhere = False,
     size: Size = None,
     *,
     descending: Descending,
@@ -124,6 +130,7 @@ def activate(
                 repeats=repeats,
                 size=pixels,
                 joint=joint,
+                everywhere=everywhere or bool(class_ and not joint),
                 priors=priors,
                 quality=recipe,
                 batch=batch,

@@ -61,7 +61,7 @@ def caricature(
     if not 1 < ratio < 100:
         raise typer.BadParameter(f"--ratio {ratio:g} makes no octave: give a number above 1")
     run = Run("caricature", "exaggerating", result)
-    files = run.photographs(photos)
+    files = run.to.photographs(photos)
     from phosphene.image import read
     from phosphene.preimage import caricature as library
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from phosphene.cli.found import as_json, lines_of, panel_of, save_folder, side_of, write_trace
+from phosphene.cli.destination import Destination
+from phosphene.cli.found import as_json, lines_of, side_of
 from phosphene.cli.options import print_json, say
-from phosphene.cli.places import Place, claim
 from phosphene.cli.preimages import Result
-from phosphene.cli.records import names_of
 from phosphene.cli.steps import Steps
 from phosphene.errors import ImageError, PhospheneError, UnitError
 
@@ -26,8 +23,6 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 _FRAMES = 48
-# Between two writings of a folder: seconds, and at least so many times what writing takes.
-_PAUSE, _SHARE = 30.0, 10.0
 
 
 class Run:
@@ -37,6 +32,7 @@ class Run:
     writes what was found, says so, and leaves by the exit code: also when it is interrupted.
 
     Attributes:
+        to: Where the result goes.
         found: The images so far.
         failed: What could not be done and why, by name.
     """
@@ -49,63 +45,16 @@ class Run:
             doing: The verb, as in `inverting`.
             asked: Where to.
         """
-        asked.check()
-        self.asked, self.doing = asked, doing
-        self.place = Place(asked.out or (None if asked.json else f"{name}.html"))
+        self.doing, self.asked = doing, asked
+        self.to = Destination(name, asked)
         self.found: PreImage | None = None
         self.failed: dict[str, str] = {}
-        self.states: Path | None = None
-        if self.place.path is not None:
-            whole = self.place.path.absolute()
-            self.states = whole.with_name(f".{whole.name}.resume")
         self._count, self._stopped = 0, ""
-        self._written = (time.monotonic(), 0.0)
-
-    # -- before ----------------------------------------------------------------------------------
-
-    def photographs(self, given: Sequence[Path]) -> dict[Path, str]:
-        """List the photographs behind files and folders, with what to call them.
-
-        Raises:
-            ImageError: There are none.
-            OutputError: One would be overwritten.
-        """
-        from phosphene.image import find
-
-        self.place.spare(given, "show")
-        files = [file for file in find(list(given)) if not self.place.is_at(file)]
-        if self.place.folder and self.place.path is not None:
-            inside = self.place.path.resolve()
-            files = [file for file in files if not file.resolve().is_relative_to(inside)]
-        if not files:
-            raise ImageError(
-                f"there are no photographs outside {self.place.path}, where the result goes: give "
-                "another place behind -o"
-            )
-        names = names_of(files)
-        return {file: names[str(file)] for file in files}
-
-    def beside(self, name: str) -> Path | None:
-        """Return where a file goes that belongs to the result; `None` if nothing is written."""
-        path = self.place.path
-        return None if path is None else (path if self.place.folder else path.parent) / name
 
     def __enter__(self) -> Run:
-        """Make sure that everything can be written, and see whether there is a state to take up."""
-        self.place.claim()
-        for path in (self.asked.movie, self.asked.trace):
-            if path is not None:
-                claim(path)
-        if self.states is not None and not self.asked.resume and self.states.is_dir():
-            from phosphene.preimage.watch import forget
-
-            forget(self.states)
-            say("begun anew; what an interrupted run left (for --resume) is removed", "dim")
-        elif self.asked.resume and not (self.states and self.states.is_dir()):
-            say(f"there is nothing to resume for {self.place.path}: begun anew", "yellow")
+        """Make sure that everything can be written."""
+        self.to.open()
         return self
-
-    # -- while -----------------------------------------------------------------------------------
 
     def go(
         self,
@@ -134,7 +83,7 @@ class Run:
         self._count = len(left)
         square = check is None and repeats == 1
         rows = side_of(self._count) if square else self._count
-        self.place.allow(rows, rows if square else 1 + repeats)
+        self.to.place.allow(rows, rows if square else 1 + repeats)
         most = max(1, batch // repeats)
         chunks = [left[i : i + most] for i in range(0, len(left), most)]
         descents = parts * math.ceil(min(most, len(left)) * repeats / batch)
@@ -148,8 +97,8 @@ class Run:
                         at = f" in batch {number} of {len(chunks)}" if len(chunks) > 1 else ""
                         self._stopped = f"stopped at {steps.where}{at}"
                         return
-                if number < len(chunks):
-                    self._keep()
+                if number < len(chunks) and self.found is not None:
+                    self.to.meanwhile(self.found)
 
     def sound(
         self, items: Sequence[tuple[Item, str]], check: Callable[[Item], Any]
@@ -212,26 +161,16 @@ class Run:
         from phosphene.preimage.watch import Watch
 
         frames = (self.asked.frames or _FRAMES) if self.asked.movie else 0
-        return Watch(tick, frames, self.states)
+        return Watch(tick, frames, self.to.states)
 
     def _begun(self, done: int) -> None:
         """Say whether a state was taken up, at the first step."""
-        if not self.asked.resume or not self.states or not self.states.is_dir():
+        if not self.asked.resume or not self.to.interrupted:
             return
         if done > 1:
             say(f"going on from step {done}", "dim")
         else:
             say("what is kept is of other options, photographs or versions: begun anew", "yellow")
-
-    def _keep(self) -> None:
-        """Write a folder meanwhile, if it is time for that."""
-        last, took = self._written
-        begin = time.monotonic()
-        if self.place.folder and begin - last > max(_PAUSE, _SHARE * took):
-            self._save()
-            self._written = (time.monotonic(), time.monotonic() - begin)
-
-    # -- after -----------------------------------------------------------------------------------
 
     def __exit__(
         self,
@@ -241,48 +180,30 @@ class Run:
     ) -> None:
         """Write and say what there is, and leave by the exit code."""
         if self.found is None:
-            self.place.release()
+            self.to.release()
         else:
-            self._save()
+            self.to.save(self.found)
         interrupted = kind is KeyboardInterrupt or bool(self.found and self.found.interrupted)
         if interrupted:
             self._report(interrupted)
-            kept = self.states is not None and self.states.is_dir()
-            again = "; the same command with --resume goes on from there" if kept else ""
+            on = self.to.interrupted
+            again = "; the same command with --resume goes on from there" if on else ""
             say(f"{self._stopped or 'interrupted'}{again}", "yellow")
             raise typer.Exit(130) from None
         if kind is not None:
             self._say_what_there_is()
             return
-        from phosphene.preimage.watch import forget
-
-        forget(self.states)
+        self.to.forget()
         self._report(interrupted)
         if self.failed:
             raise typer.Exit(1)
 
-    def _save(self) -> None:
-        assert self.found is not None
-        if self.place.path is not None:
-            if self.place.folder:
-                save_folder(self.found, self.place.path)
-            else:
-                from phosphene.view import save
-
-                save(panel_of(self.found), self.place.path)
-        if self.asked.trace is not None:
-            write_trace(self.found, self.asked.trace)
-        if self.asked.movie is not None:
-            self.found.movie(self.asked.movie)
-
     def _report(self, interrupted: bool) -> None:
         if self.asked.json:
-            print_json(as_json(self.found, self.place.path, interrupted, self.failed))
+            print_json(as_json(self.found, self.to.place.path, interrupted, self.failed))
         else:
             self._say_what_there_is()
 
     def _say_what_there_is(self) -> None:
-        path = self.place.path
-        page = path / "index.html" if path and self.place.folder else path
-        for line in lines_of(self.found, (page, self.asked.movie, self.asked.trace), self.failed):
+        for line in lines_of(self.found, self.to.files, self.failed):
             say(line, "yellow" if line.startswith("!") else "")

@@ -13,7 +13,6 @@ from phosphene.cli.descending import Descending
 from phosphene.cli.finding import Run
 from phosphene.cli.grouped import grouped
 from phosphene.cli.options import NetworkOptions, say
-from phosphene.cli.places import claim
 
 if TYPE_CHECKING:
     from phosphene.core.network import Network
@@ -93,7 +92,7 @@ def invert(
         raise typer.BadParameter(f"--save-code {save_code}: end the name in .safetensors")
     mask = _mask(window, _group(channels))
     run = Run("inversion", "inverting", result)
-    files = run.photographs(photos) if photos else {}
+    files = run.to.photographs(photos) if photos else {}
     from phosphene.image import read
     from phosphene.preimage import invert as library
     from phosphene.preimage.codes import Codes
@@ -108,8 +107,7 @@ def invert(
         "seed": descending.seed,
     }
     with run:
-        if save_code:
-            claim(save_code)
+        run.to.claim(save_code)
         net = network.open()
         where = preimages.a_layer(net, layer, network.model)
         batch = descending.most(net)
@@ -119,7 +117,7 @@ def invert(
 
         def of_codes(chunk: Sequence[int], watch: Watch) -> PreImage:
             assert codes is not None
-            some = Codes(codes.values[list(chunk)], size=codes.size)
+            some = Codes(codes.values[list(chunk)], size=codes.size, layer=codes.layer)
             return library.invert(net, some, where, batch=batch, watch=watch, **asked)
 
         if codes is not None:
@@ -166,5 +164,5 @@ def _save_codes(net: Network, layer: str, files: Sequence[Path], batch: int, pat
     with torch.no_grad():
         codes = [net[layer](torch.cat([p.image for p in some])) for some in batches(ready, batch)]
     if codes:
-        Codes(torch.cat(codes)).save(path)
+        Codes(torch.cat(codes), layer=net[layer].layer).save(path)
         say(f"{path}: the codes of {sum(map(len, codes))} photographs")

@@ -45,7 +45,7 @@ class Place:
         """Remove a folder that was made for nothing."""
         if self.path is not None and self._made:
             folder = self.path if self.folder else self.path.parent
-            if not any(folder.iterdir()):
+            if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 
     def allow(self, rows: int, tiles: int) -> None:
@@ -78,6 +78,14 @@ class Place:
                 f"{self.path} is a photograph to {what}, and would be overwritten: give another "
                 "name behind -o"
             )
+
+    def holds(self, file: Path) -> bool:
+        """Tell whether a file lies in the folder that is written to."""
+        return (
+            self.path is not None
+            and self.folder
+            and file.resolve().is_relative_to(self.path.resolve())
+        )
 
     def is_at(self, file: Path) -> bool:
         """Tell whether a file is the very one that is written."""

@@ -78,6 +78,11 @@ Frames = Annotated[
     typer.Option(metavar="N", min=2, help="Pictures of the movie.", show_default="48",
                  rich_help_panel=RESULT),
 ]  # fmt: skip
+Stretch = Annotated[
+    bool,
+    typer.Option("--stretch", rich_help_panel=RESULT,
+                 help="Show each image from black to white, as the papers print them."),
+]  # fmt: skip
 TraceFile = Annotated[
     Path | None,
     typer.Option(metavar="FILE.csv", rich_help_panel=RESULT,
@@ -95,6 +100,7 @@ class Result:
     """Where a result goes, and what is written beside it."""
 
     out: Out = None
+    stretch: Stretch = False
     movie: Movie = None
     frames: Frames = None
     trace: TraceFile = None

@@ -84,7 +84,7 @@ def maxima_of(
         found = measure_maxima(
             net, layer, shown(), batch, source, lambda photo, error: run.fail(str(photo), error)
         )
-    path = run.beside(f"maxima-{layer.replace('/', '-')}.safetensors")
+    path = run.to.beside(f"maxima-{layer.replace('/', '-')}.safetensors")
     if path is not None:
         found.save(path)
         say(f"{path}: {len(found.values)} units {found.origin}; --maxima takes it", "dim")

@@ -61,8 +61,8 @@ def style(
     painting: Painting,
     layer: preimages.Layer = None,
     style_layer: StyleLayers = None,
-    strength: preimages.Strength = 1.0,
-    weight: Weight = 100.0,
+    strength: preimages.Strength = 10.0,
+    weight: Weight = 10.0,
     from_noise: FromNoise = False,
     *,
     descending: Descending,
@@ -71,8 +71,8 @@ def style(
 ) -> None:
     """Paint a photograph in the style of another image."""
     run = Run("style", "painting", result)
-    files = run.photographs(photos)
-    run.place.spare([painting], "take the style of")
+    files = run.to.photographs(photos)
+    run.to.place.spare([painting], "take the style of")
     from phosphene.image import read
     from phosphene.preimage import texture as library
 

@@ -45,7 +45,7 @@ def texture(
     """Make new images of a photograph's texture."""
     pixels = options.read_size(size, "--size")
     run = Run("texture", "weaving", result)
-    files = run.photographs(photos)
+    files = run.to.photographs(photos)
     from phosphene.image import read
     from phosphene.preimage import texture as library
 

@@ -63,6 +63,7 @@ def activate(
     repeats: int = 1,
     size: tuple[int, int] | None = None,
     joint: bool = False,
+    everywhere: bool = False,
     priors: Sequence[Term] | Energy = NATURAL,
     quality: Recipe | str | None = None,
     steps: int | None = None,
@@ -83,6 +84,9 @@ def activate(
         size: (h, w) of the image; by the receptive field if `None` (`size_for`).
         joint: All units in one image, each in the middle of its own tile, as the authors' code
             has its mosaics; otherwise an image each.
+        everywhere: The unit at all positions of the layer's map, each an equal share, instead of
+            in the middle, on an image of the network's own size if `size` is `None`: the class
+            scores of networks that average a map of them.
         priors: Terms beside the objective.
         quality: `"fast"`, `"paper"`, `"best"` (the spectrum with decorrelated colours, seen
             through jitter, scale and rotation), or a `Recipe`; the papers' settings, stopped when
@@ -106,6 +110,10 @@ def activate(
     maxima.check(net, layer)
     phi, field = cut_at(net, layer), net.receptive_field(layer) if layer else None
     tiles = Tiles(len(chosen_units) if joint else 1)
+    if everywhere:
+        if joint:
+            raise SettingError("units everywhere cannot share an image: leave out one of the two")
+        size = size or net.preprocessing.input_size
     view = size_for(net, layer, field, tiles.side) if size is None else View.of(net, layer, size)
     rho = max(field.size) if field else max(view.size)
     code = output_shape(phi, view.size)
@@ -121,10 +129,12 @@ def activate(
         maps, back = as_maps(blank.new_zeros(len(chunk), *code[1:]))
         for index, (group, _) in enumerate(chunk):
             for number, unit in enumerate(group):
+                weights = scale * _weights(unit, maxima, maps.shape[1]).to(maps)
+                if everywhere:
+                    maps[index] += weights[:, None, None] / maps[index, 0].numel()
+                    continue
                 row, column = tiles.centre(number, view)
-                maps[index, :, row, column] += scale * _weights(unit, maxima, maps.shape[1]).to(
-                    maps
-                )
+                maps[index, :, row, column] += weights
         start = Start(job.canvas(view.size, field), [item[1] for item in chunk])
         names = tuple(", ".join(map(_name, group)) for group, _ in chunk)
         return Pose((strength * Maximize(back(maps))).plus(priors), start, names)

@@ -125,6 +125,7 @@ def caricature(
         result = replace(
             result,
             trace=before.trace.then(result.trace),
+            frames=(*_enlarged(before.frames, result.image), *result.frames),
             warnings=tuple(dict.fromkeys(before.warnings + result.warnings)),
         )
     return result
@@ -140,6 +141,10 @@ def _active(phi: Representation, image: Tensor, names: Sequence[str]) -> Tensor:
             " choose another layer"
         )
     return code
+
+
+def _enlarged(frames: Sequence[Tensor], like: Tensor) -> list[Tensor]:
+    return [interpolate(frame, list(like.shape[2:])) for frame in frames]
 
 
 def _resized(image: Tensor, scale: float) -> Tensor:

@@ -19,11 +19,13 @@ class Codes:
         values: (b, ...), as the layer makes them.
         names: What to call each; numbers where there are too few.
         size: (h, w) of the images they shall become; the network's own input size if `None`.
+        layer: The layer they are of; empty if that is not known.
     """
 
     values: Tensor
     names: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
+    layer: str = ""
 
     def name(self, index: int) -> str:
         """Return what a code is called."""
@@ -36,7 +38,8 @@ class Codes:
         from phosphene.image import replacing
 
         with replacing(Path(path)) as file:
-            file.write(save({"code": self.values.detach().cpu().contiguous()}))
+            about = {"layer": self.layer}
+            file.write(save({"code": self.values.detach().cpu().contiguous()}, about))
         return Path(path)
 
     @classmethod
@@ -50,7 +53,7 @@ class Codes:
         if not path.is_file():
             raise FormatError(f"{path} does not exist: give a .safetensors or .npy file with codes")
         try:
-            values = _numpy(path) if path.suffix == ".npy" else _safetensors(path)
+            values, layer = _numpy(path) if path.suffix == ".npy" else _safetensors(path)
         except FormatError:
             raise
         except Exception as error:  # each reader has its own
@@ -64,23 +67,25 @@ class Codes:
             )
         if not torch.isfinite(values).all():
             raise FormatError(f"{path} holds NaN or infinite numbers, which no image has as a code")
-        return cls(values, tuple(f"{path.stem} {i}" for i in range(len(values))))
+        return cls(values, tuple(f"{path.stem} {i}" for i in range(len(values))), layer=layer)
 
 
-def _numpy(path: Path) -> Tensor:
+def _numpy(path: Path) -> tuple[Tensor, str]:
     import numpy as np
 
     # Pickled arrays would run code.
-    return torch.from_numpy(np.load(path, allow_pickle=False))
+    return torch.from_numpy(np.load(path, allow_pickle=False)), ""
 
 
-def _safetensors(path: Path) -> Tensor:
-    from safetensors.torch import load_file
+def _safetensors(path: Path) -> tuple[Tensor, str]:
+    from safetensors import safe_open
 
-    tensors = load_file(path)
-    if "code" in tensors or len(tensors) == 1:
-        return tensors.get("code", next(iter(tensors.values())))
+    with safe_open(path, "pt") as file:
+        names = list(file.keys())
+        if "code" in names or len(names) == 1:
+            layer = (file.metadata() or {}).get("layer", "")
+            return file.get_tensor("code" if "code" in names else names[0]), layer
     raise FormatError(
-        f"{path} holds {len(tensors)} tensors ({', '.join(sorted(tensors)[:5])}): name the code "
+        f"{path} holds {len(names)} tensors ({', '.join(sorted(names)[:5])}): name the code "
         "'code', or store it alone"
     )

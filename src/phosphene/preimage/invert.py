@@ -162,6 +162,11 @@ def invert(
     def pose(chunk: Sequence[Target]) -> Pose:
         code = torch.cat([target.code for target in chunk])
         match = Match(code, None if mask is None else fitted(mask, code))
+        if not (match.norm > 0).all():
+            raise UnitError(
+                f"the part of {layer or 'the output'} that is left by the mask is 0 on "
+                f"{chunk[int((match.norm > 0).int().argmin())].name}: choose another part"
+            )
         images = [target.image for target in chunk if target.image is not None]
         start = Start(job.canvas(chunk[0].size, field), [target.seed for target in chunk])
         names = tuple(target.name for target in chunk)
@@ -184,6 +189,11 @@ def _of_photograph(phi: Representation, photo: Prepared) -> Target:
 
 def _of_codes(phi: Representation, codes: Codes) -> Iterator[Target]:
     size = codes.size or phi.network.preprocessing.input_size
+    if codes.layer and codes.layer != phi.layer:
+        raise UnitError(
+            f"these codes are of layer {codes.layer!r}, and {phi.layer!r} was asked for: invert "
+            "them from their own"
+        )
     given, wanted = tuple(codes.values.shape), tuple(output_shape(phi, size)[1:])
     if given[1:] != wanted or not given[0]:
         raise UnitError(

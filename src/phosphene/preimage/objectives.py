@@ -62,6 +62,11 @@ class Match(Objective):
         difference = code - self.code
         return difference if self.mask is None else difference * self.mask
 
+    @property
+    def norm(self) -> Tensor:
+        """(b,) or (1,) squared norms of what is matched."""
+        return self._scale
+
     def relative_error(self, code: Tensor) -> Tensor:
         """Return (b,) `|| M (phi(x) - phi0) || / || M phi0 ||`, as the papers' tables have it."""
         return self.loss(code).sqrt()

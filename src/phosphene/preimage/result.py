@@ -112,20 +112,37 @@ class PreImage(Shows):
 
     def panel(self) -> Panel:
         """Lay out a row for each reference, with all pre-images of it behind."""
-        rows: dict[str, list[Tile]] = {}
+        rows: list[tuple[str, list[Tile]]] = []
         for index, name in enumerate(self.names):
-            tiles = rows.setdefault(name, [])
-            if not tiles and self.reference is not None:
-                tiles.append(Tile(to_image(self.reference[index].cpu()), "image"))
+            if not self._goes_on(index):
+                rows.append((name, []))
+                if self.reference is not None:
+                    rows[-1][1].append(Tile(to_image(self.reference[index].cpu()), "image"))
             error = "" if self.error is None else f"error {float(self.error[index]):.1%}"
-            tiles.append(Tile(to_image(self.image[index].cpu()), error))
+            rows[-1][1].append(Tile(to_image(self.image[index].cpu()), error))
         return Panel(
             f"{self.network}, {self.layer or 'output'}",
-            tuple((name, tuple(tiles)) for name, tiles in rows.items()),
+            tuple((name, tuple(tiles)) for name, tiles in rows),
             self.facts,
             self.warnings,
             (self.trace.plot(),) if len(self.trace) > 1 else (),
         )
+
+    def _goes_on(self, index: int) -> bool:
+        """Whether an image is a further pre-image of the same thing as the one before it."""
+        if index == 0 or self.names[index] != self.names[index - 1]:
+            return False
+        same = self.reference
+        return same is None or torch.equal(same[index], same[index - 1])
+
+    def stretched(self) -> PreImage:
+        """Return the images with the smallest value black and the largest white, each by itself.
+
+        So the authors' code saves them. It shows faint images, and hides how faint they are.
+        """
+        low, high = (f(self.image, (1, 2, 3), keepdim=True) for f in (torch.amin, torch.amax))
+        image = (self.image - low) / (high - low).clamp(min=1e-12)
+        return replace(self, image=image, facts={**self.facts, "contrast": "stretched"})
 
     def movie(self, path: str | Path, fps: float = 12) -> Path:
         """Write how the images came about, side by side, as `.gif` or `.mp4`.
@@ -148,7 +165,9 @@ def joined(results: Sequence[PreImage]) -> PreImage:
         present = [part for part in parts if part is not None]
         return torch.cat(present) if present else None
 
-    frames = zip(*(r.frames for r in results), strict=False)
+    # Those that converged earlier stand still.
+    most = max(len(r.frames) for r in results)
+    frames = zip(*(r.frames + r.frames[-1:] * (most - len(r.frames)) for r in results), strict=True)
     image = together([r.image for r in results])
     assert image is not None
     return replace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +20,9 @@ from phosphene.preimage.problem import Problem
 from phosphene.preimage.recipe import Recipe
 from phosphene.preimage.result import Trace
 from phosphene.preimage.watch import Snapshots, States, Watch, interruptible
+
+_SLOWER = 10.0
+"""How much slower than the first stage the second one goes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,63 +86,76 @@ def solve(
     about = {
         **facts_of(phi, energy, canvas, recipe, seed),
         "start": _digest(start.rgb) if start.rgb is not None else str(list(start.seeds)),
+        "weights": _digest(*net.module.state_dict().values()) if watch.states else "",
         "targets": _digest(*(target for _, term in energy.objectives for target in term.targets)),
     }
     states = States(watch.states, about, watch.every)
     total = recipe.steps + recipe.second
     frames = Snapshots(watch.frames, total)
-    traces: list[tuple[Tensor, Tensor]] = []
-    notes: list[str] = []
-    rgb = None
+    done: list[_Stage] = []
     with codes_of(net, cuts) as look, interruptible() as asked:
-        for stage, steps in enumerate([recipe.steps, recipe.second]):
-            if not steps or asked():
+        for number, steps in enumerate((recipe.steps, recipe.second)):
+            if not steps or (done and asked()):
                 continue
-            if stage:
-                start = Start(Canvas(canvas.size), start.seeds, rgb)
+            if done:
+                start = Start(Canvas(canvas.size), start.seeds, done[-1].rgb())
             parameters = _parameters(recipe, start.canvas, space)
             problem = Problem(energy, look, space, start.canvas, parameters, net.dtype)
-            theta = start.theta(parameters, space, like)
             descent = Descent(
                 problem,
-                theta,
+                start.theta(parameters, space, like),
                 recipe.solver,
                 torch.Generator().manual_seed(seed),
-                slower=10.0 if stage else 1.0,
+                slower=_SLOWER if done else 1.0,
                 operators=recipe.operators,
                 radius=recipe.radius,
                 convergence=recipe.convergence,
             )
-            trace = _taken_up(descent, states.load(stage))
-
-            def whole(descent: Descent = descent, trace: list = trace) -> dict[str, Tensor]:  # type: ignore[type-arg]
-                return descent.state() | _as_tensors(trace)
-
-            def image(descent: Descent = descent) -> Tensor:
-                x = descent.problem.parameters.image(descent.theta)
-                return space.to_rgb(_middle(descent.problem.canvas, x)).detach()
-
-            behind = recipe.steps if stage else 0
+            stage = _Stage(descent, space, states.load(number))
+            done.append(stage)
+            before = recipe.steps if number else 0
             while descent.number < steps and not descent.over and not asked():
-                step = descent.advance()
-                trace.append((step.objective, step.prior))
-                frames.take(behind + descent.number, image)
-                states.save(stage, whole, now=False)
+                stage.advance()
+                frames.take(before + descent.number, stage.rgb)
+                states.save(number, stage.state, now=False)
                 if watch.tick:
-                    watch.tick(behind + descent.number, total)
-            states.save(stage, whole, now=asked() or descent.number >= steps or descent.over)
-            notes += [descent.trouble] if descent.trouble else []
-            traces += trace
-            rgb = image()
+                    watch.tick(before + descent.number, total)
+            states.save(number, stage.state, now=True)
         interrupted = asked()
-    assert rgb is not None
-    if watch.tick:
+    rgb = done[-1].rgb()
+    if watch.tick and not interrupted:
         watch.tick(total, total)
-    return Found(rgb, Trace.of(traces, len(rgb)), frames.all(rgb), tuple(notes), interrupted)
+    trace = Trace.of([step for stage in done for step in stage.trace], len(rgb))
+    notes = tuple(stage.descent.trouble for stage in done if stage.descent.trouble)
+    return Found(rgb, trace, frames.all(rgb), notes, interrupted)
 
 
-def _middle(canvas: Canvas, x: Tensor) -> Tensor:
-    return canvas.crop(x, canvas.middle)
+class _Stage:
+    """A descent with what is kept of it."""
+
+    def __init__(
+        self, descent: Descent, space: PixelSpace, state: Mapping[str, Tensor] | None
+    ) -> None:
+        self.descent, self.space = descent, space
+        self.trace: list[tuple[Tensor, Tensor]] = []
+        if state is not None:
+            descent.restore(state)
+            pairs = zip(state["trace.objective"], state["trace.prior"], strict=True)
+            self.trace = list(pairs)
+
+    def advance(self) -> None:
+        step = self.descent.advance()
+        self.trace.append((step.objective, step.prior))
+
+    def rgb(self) -> Tensor:
+        canvas, parameters = self.descent.problem.canvas, self.descent.problem.parameters
+        x = parameters.image(self.descent.theta)
+        return self.space.to_rgb(canvas.crop(x, canvas.middle)).detach()
+
+    def state(self) -> dict[str, Tensor]:
+        trace = Trace.of(self.trace, len(self.descent.theta))
+        kept = {"trace.objective": trace.objective, "trace.prior": trace.prior}
+        return self.descent.state() | kept
 
 
 def _parameters(recipe: Recipe, canvas: Canvas, space: PixelSpace) -> Parameters:
@@ -148,22 +164,9 @@ def _parameters(recipe: Recipe, canvas: Canvas, space: PixelSpace) -> Parameters
     return Fourier(canvas.full, space.mean)
 
 
-def _taken_up(descent: Descent, state: dict[str, Tensor] | None) -> list[tuple[Tensor, Tensor]]:
-    if state is None:
-        return []
-    descent.restore(state)
-    return list(zip(state["trace.objective"], state["trace.prior"], strict=True))
-
-
-def _as_tensors(trace: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
-    if not trace:
-        return {"trace.objective": torch.zeros(0, 1), "trace.prior": torch.zeros(0, 1)}
-    objective, prior = zip(*trace, strict=True)
-    return {"trace.objective": torch.stack(objective), "trace.prior": torch.stack(prior)}
-
-
 def _digest(*tensors: Tensor) -> str:
     hashed = hashlib.sha256()
     for tensor in tensors:
-        hashed.update(tensor.detach().cpu().double().contiguous().numpy().tobytes())
+        if isinstance(tensor, Tensor):  # modules may keep other things in their state
+            hashed.update(tensor.detach().cpu().double().contiguous().numpy().tobytes())
     return hashed.hexdigest()[:16]

@@ -177,7 +177,8 @@ def texture(
         raise ImageError("there is no texture to make: give a photograph and at least one repeat")
     names = list(layers) or default_layers(net)
     recipe = chosen(RECIPES, quality, USUAL, steps)
-    job = Job(net[names[-1]], recipe, seed, batch, watch or Watch())
+    layers_said = {"layer": ", ".join(names)}
+    job = Job(net[names[-1]], recipe, seed, batch, watch or Watch(), facts=layers_said)
     canvas = Canvas(size or net.preprocessing.input_size, recipe.jitter or 1, recipe.transforms)
 
     def pose(chunk: Sequence[tuple[Any, int]]) -> Pose:
@@ -196,8 +197,8 @@ def style(
     layer: str,
     layers: Sequence[str] = (),
     *,
-    strength: float = 1.0,
-    weight: float = 100.0,
+    strength: float = 10.0,
+    weight: float = 10.0,
     from_noise: bool = False,
     priors: Sequence[Term] | Energy = NATURAL,
     quality: Recipe | str | None = None,

@@ -8,15 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
-from phosphene.errors import UnitError
+from phosphene.errors import PhospheneError, UnitError
 from phosphene.image import to_image
-from phosphene.preimage.invert import RECIPES, USUAL, invert
+from phosphene.preimage.invert import RECIPES, USUAL, invert, strength_for
 from phosphene.preimage.priors import NATURAL
 from phosphene.preimage.recipe import chosen
 from phosphene.preimage.result import PreImage
 from phosphene.studies.ledger import Cell
-from phosphene.studies.plan import Plan
+from phosphene.studies.plan import STRENGTHS, Plan
+from phosphene.studies.setting import finished
 
 
 def inversion(plan: Plan, number: int, layer: str, strength: float, repeat: int = 0) -> Cell:
@@ -73,7 +75,7 @@ def inverted(
         strength: C; infinity leaves out priors, jitter and bound (the thesis' "C = infinity": the
             authors' code has C = 1, and no bound).
         repeat: Which noise to start from.
-        more: Further arguments of `invert`.
+        more: Further arguments of `invert`, or others than these.
 
     Raises:
         KeyboardInterrupt: The person has had enough.
@@ -82,19 +84,31 @@ def inverted(
     free = math.isinf(strength)
     if free:
         recipe = replace(recipe, jitter=1, radius=float("inf"))
-    result = invert(
-        plan.net,
-        photo,
-        layer,
-        strength=1.0 if free else strength,
-        priors=() if free else NATURAL,
-        quality=recipe,
-        seed=plan.seed + repeat,
-        **more,  # type: ignore[arg-type]
-    )
-    if result.interrupted:
-        raise KeyboardInterrupt
-    return result
+    settings: dict[str, Any] = {
+        "strength": 1.0 if free else strength,
+        "priors": () if free else NATURAL,
+        "quality": recipe,
+        "seed": plan.seed + repeat,
+        **more,
+    }
+    return finished(invert(plan.net, photo, layer, **settings))
+
+
+def strength_of(plan: Plan, layer: str) -> float:
+    """Return the C of a study that needs one: the first asked for, else the papers' for the layer.
+
+    Args:
+        plan: The study's.
+        layer: The layer.
+    """
+    if plan.strengths is not STRENGTHS:  # by identity: to ask for just those four is to ask
+        return plan.strengths[0]
+    return strength_for(plan.net.receptive_field(layer))
+
+
+def middle_of(plan: Plan) -> tuple[str, ...]:
+    """Return the layers asked for, or one in the middle of the network."""
+    return plan.layers or (plan.spread(3)[len(plan.spread(3)) // 2],)
 
 
 def classes_of(plan: Plan, result: PreImage) -> dict[str, object]:
@@ -103,7 +117,7 @@ def classes_of(plan: Plan, result: PreImage) -> dict[str, object]:
     try:
         before = plan.net.probabilities(result.reference[:1])[0]
         after = plan.net.probabilities(result.image[:1])[0]
-    except Exception:
+    except PhospheneError:
         return {}
     stood = int(before.argmax())
     return {

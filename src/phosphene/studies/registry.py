@@ -97,7 +97,7 @@ _ALL = (
         "jitter",
         "what jitter does for a class's image",
         "IJCV fig 3; Th fig 5.3",
-        "photos layers classes",
+        "photos classes repeats",
     ),
     _info(
         "layers",
@@ -170,7 +170,7 @@ _ALL = (
     ),
     _info(
         "solvers",
-        "L-BFGS against Algorithm 1, for texture and for inversion",
+        "L-BFGS, Algorithm 1 and Adam, for inversion and for texture",
         "IJCV section 3.4; Th section 5.2.3",
         "photos layers strengths",
     ),
