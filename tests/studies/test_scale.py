@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from statistics import mean
+from typing import Any
 
 import pytest
 import torch
@@ -11,8 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from phosphene.image import to_tensor
+from phosphene.studies import tabulated
 from phosphene.studies.magnification import Scaled, blurred, early_layer, resized
-from phosphene.studies.scale import apart, scale
+from phosphene.studies.scale import _table, _verdict, apart, scale
 from tests.studies.plans import demo, planned
 
 
@@ -79,6 +81,19 @@ def test_independent_points_lie_a_root_of_two_apart() -> None:
     assert apart(points, torch.zeros(1, 4000)) == pytest.approx(math.sqrt(2), rel=0.02)
     assert apart(points[:1].expand(4, -1), torch.zeros(1, 4000)) == pytest.approx(0, abs=1e-6)
     assert apart(points[:1], torch.zeros(1, 4000)) is None
+
+
+def test_answers_off_scale_are_no_answers() -> None:
+    def entry(ends: float) -> dict[str, Any]:
+        known = tabulated.averaged([0.3, 0.3, 0.31])
+        factor = {"mean": 1.35, "low": 1.34, "high": 1.36, "ends": ends, "count": 3}
+        return {"logarithm": known, "factor": factor, "pixels": known, "codes": known}
+
+    found = {"conv1": entry(0.0), "fc8": entry(1.0)}
+    said = _verdict(("conv1", "fc8"), found, 2)
+    assert "surely larger than in the originals at 1 of 1 layers" in said
+    assert "too unlike" in _verdict(("fc8",), found, 2)
+    assert _table(found, said).rows[1][1] == "1.35 (1.34 to 1.36), 100% off scale"
 
 
 def test_sizes_and_distances_of_inversions() -> None:

@@ -16,6 +16,10 @@ they differ from each other as much as if each went its own way from the origina
 *Reference.* Mahendran & Vedaldi, IJCV 2016, section 5.2.3 and figure 8; thesis 2018, section
 5.4.2.4. The papers measure nothing here: both numbers are ours.
 
+Answers at the end of what is tried (0.71 and 2.2) are none: they are counted as *off scale*, and a
+layer with more than a quarter of them is left out of the verdict. Inversions that are half noise,
+as those of deep layers after few steps, end there.
+
 *Departures.* C is the papers' for a layer of that depth, or the first that is asked for. Codes are
 those of the pictures as kept, clipped and of 8 bits.
 """
@@ -38,10 +42,12 @@ from phosphene.studies import tabulated
 from phosphene.studies.findings import Findings
 from phosphene.studies.inversion import inversion, strength_of
 from phosphene.studies.ledger import Cell
-from phosphene.studies.magnification import Scaled, early_layer
+from phosphene.studies.magnification import FACTORS, Scaled, early_layer
 from phosphene.studies.plan import Plan
 from phosphene.studies.setting import demand_photos, plural
 
+LOST = 0.25
+"""Share of answers at the end of what is tried, beyond which a layer has no factor to speak of."""
 SHOWN = 4
 """Starts of which pictures are shown."""
 
@@ -111,6 +117,7 @@ def _measured(
         factors = [scaled().factor(image[None]) for image in images]
         values = {
             "logarithm": mean(map(math.log, factors)),
+            "ends": mean(float(factor in (FACTORS[0], FACTORS[-1])) for factor in factors),
             "pixels": apart(images.double(), original.double()),
             "codes": apart(codes[1:], codes[:1]),
         }
@@ -154,15 +161,19 @@ def _averaged(cells: Sequence[Cell]) -> dict[str, Any]:
             "mean": math.exp(middle),
             "low": math.exp(middle - half),
             "high": math.exp(middle + half),
+            "ends": mean(cell.values["ends"] for cell in cells),
             "count": logarithm["count"],
         }
     return found
 
 
 def _verdict(layers: Sequence[str], found: Mapping[str, Mapping[str, Any]], repeats: int) -> str:
-    known = [layer for layer in layers if "factor" in found[layer]]
-    if not known:
+    inverted = [layer for layer in layers if "factor" in found[layer]]
+    known = [layer for layer in inverted if found[layer]["factor"]["ends"] <= LOST]
+    if not inverted:
         return "Nothing could be inverted."
+    if not known:
+        return "The inversions are too unlike photographs for sizes to be compared at any layer."
     larger = [layer for layer in known if tabulated.sure(found[layer]["logarithm"]) > 0]
     most = max(known, key=lambda layer: float(found[layer]["factor"]["mean"]))
     factor = found[most]["factor"]
@@ -190,6 +201,8 @@ def _table(found: Mapping[str, Mapping[str, Any]], verdict: str) -> Table:
             text = f"{factor['mean']:.2f}"
             if factor["count"] > 1:
                 text += f" ({factor['low']:.2f} to {factor['high']:.2f})"
+            if factor["ends"]:
+                text += f", {factor['ends']:.0%} off scale"
         rows.append(
             (layer, text, tabulated.said(own["pixels"], 2), tabulated.said(own["codes"], 2))
         )
