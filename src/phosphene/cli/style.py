@@ -77,7 +77,7 @@ def style(
     from phosphene.preimage import texture as library
 
     recipe = descending.recipe(library.RECIPES, library.USUAL)
-    priors, look = descending.priors(), read(painting)
+    priors, look = descending.priors(natural=False), read(painting)
     with run:
         net = network.open()
         where = preimages.a_layer(net, layer, network.model)

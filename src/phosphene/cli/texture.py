@@ -24,7 +24,7 @@ it stands is not: grass stays grass, blade by blade another.
 [b]Examples[/b]
   phosphene texture grass.jpg -m NET.caffemodel
   phosphene texture grass.jpg -m NET.caffemodel --size 384x512 -o grass.png
-  phosphene texture grass.jpg -l conv1 -l pool2 --no-priors -n 3
+  phosphene texture grass.jpg -l conv1 -l pool2 -n 3
 """
     + preimages.EPILOG
 )
@@ -50,7 +50,7 @@ def texture(
     from phosphene.preimage import texture as library
 
     recipe = descending.recipe(library.RECIPES, library.USUAL)
-    priors = descending.priors()
+    priors = descending.priors(natural=False)
     with run:
         net = network.open()
         layers = preimages.layers_of(net, layer)

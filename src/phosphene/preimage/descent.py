@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from phosphene.core.finite import all_finite
 from phosphene.errors import NotFinite
 from phosphene.preimage.operators import Operator
 from phosphene.preimage.priors import project
@@ -107,7 +108,7 @@ class Descent:
             self._prior = found.prior
         step = Step(self.number, found.objective, self._prior)
         total = step.objective + step.prior
-        if not torch.isfinite(total).all() or not torch.isfinite(self.theta).all():
+        if not all_finite(total) or not all_finite(self.theta):
             return self._ended("the energy is no finite number any more")
         self._energies.append(total)
         if (total > _EXPLODED * self._energies[0].abs().clamp(min=1)).any():

@@ -41,8 +41,8 @@ USUAL = Recipe(second=50)
 RECIPES = {
     "fast": Recipe(
         "fast",
-        Torch("Adam", {"lr": 0.1}),
-        100,
+        Torch("Adam", {"lr": 0.12, "betas": (0.85, 0.9)}),
+        105,
         30,
         parameters="spectrum",
         jitter=1,
@@ -51,7 +51,7 @@ RECIPES = {
     "paper": replace(USUAL, name="papers'", convergence=None),
     "best": Recipe(
         "best",
-        Torch("Adam", {"lr": 0.1}),
+        Torch("Adam", {"lr": 0.1, "betas": (0.9, 0.9)}),
         600,
         150,
         parameters="spectrum",

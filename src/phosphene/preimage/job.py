@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -22,6 +23,9 @@ from phosphene.preimage.solve import Found, Start, solve
 from phosphene.preimage.watch import Watch
 
 Item = TypeVar("Item")
+_ANY = 1 << 30
+_COARSE = 16
+"""Stride from which on a CPU does several images faster together (`bench/preimage.py`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,13 +86,15 @@ class Job:
         Raises:
             OutOfMemory: They do not fit into memory together: with the number that does.
         """
-        most = self.batch or len(items)
+        most = min(self.batch or len(items), self._together())
+        count = math.ceil(len(items) / most)
         results: list[PreImage] = []
-        for begin in range(0, len(items), most):
-            chunk = items[begin : begin + most]
+        for number in range(count):
+            chunk = items[number * most : (number + 1) * most]
             posed = pose(chunk)
+            watch = self.watch.part(number, count)
             try:
-                results.append(self._told(posed, self._solve(posed, self.recipe)))
+                results.append(self._told(posed, self._solve(posed, self.recipe, watch)))
             except (MemoryError, RuntimeError) as error:
                 if not out_of_memory(error):
                     raise
@@ -97,8 +103,19 @@ class Job:
                 break
         return joined(results)
 
-    def _solve(self, posed: Pose, recipe: Recipe) -> Found:
-        return solve(self.phi, posed.energy, recipe, posed.start, self.seed, self.watch)
+    def _together(self) -> int:
+        """Return how many images go faster together than alone; without bound on a GPU.
+
+        On a CPU the large maps of early layers fall out of the caches, and a batch is slower.
+        """
+        net = self.phi.network
+        if net.device.type != "cpu" or not self.phi.layer:
+            return _ANY
+        seen = net.receptive_field(self.phi.layer)
+        return _ANY if seen is None or max(seen.stride) >= _COARSE else 1
+
+    def _solve(self, posed: Pose, recipe: Recipe, watch: Watch) -> Found:
+        return solve(self.phi, posed.energy, recipe, posed.start, self.seed, watch)
 
     def _told(self, posed: Pose, found: Found) -> PreImage:
         error = None
@@ -130,7 +147,7 @@ class Job:
         while count > 1:
             count //= 2
             try:
-                self._solve(pose(chunk[:count]), once)
+                self._solve(pose(chunk[:count]), once, Watch())
             except (MemoryError, RuntimeError) as error:
                 if not out_of_memory(error):
                     raise

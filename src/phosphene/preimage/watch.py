@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,14 @@ class Watch:
     frames: int = 0
     states: Path | None = None
     every: float = 30.0
+
+    def part(self, number: int, count: int) -> Watch:
+        """Return the watch over one of several descents, whose ticks count through all of them."""
+        tick = self.tick
+        if tick is None or count == 1:
+            return self
+        told: Tick = tick
+        return replace(self, tick=lambda done, total: told(number * total + done, count * total))
 
 
 class States:
