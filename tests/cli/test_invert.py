@@ -150,7 +150,7 @@ RECIPES = {
     "--solver momentum": "normalised steps (rate 1,",
     "--solver Algorithm-1 --rate 0.1": "Algorithm 1 (rate 0.1,",
     "--rate 0.02": "Algorithm 1 (rate 0.02,",
-    "--spectrum": "Adam (lr 0.1), at most 4 + 50 steps, spectrum",
+    "--spectrum": "Adam (lr 0.1, betas (0.9, 0.9)), at most 4 + 50 steps, spectrum",
     "--blur 0.5 --clip-norm 0.1": "blur 0.5 every 4, clip 10% by norm",
     "--clip-contribution 0.2": "clip 20% by contribution",
 }

@@ -200,7 +200,7 @@ def test_memory_that_ends_is_said_with_what_fits(
 
     monkeypatch.setattr(job_module, "solve", short)
     with pytest.raises(OutOfMemory, match="for 8 images at a time: 2 fit, so give a batch of 2"):
-        invert(net, demo_scenes()[0].image, "conv1", repeats=8, quality=QUICK)
+        invert(net, demo_scenes()[0].image, "conv1", repeats=8, quality=QUICK, batch=8)
     result = invert(net, demo_scenes()[0].image, "conv1", repeats=4, quality=QUICK, batch=2)
     assert len(result) == 4
 

@@ -116,7 +116,7 @@ def activate(
             _check(net, where, numbers)
             excited = [(number, f"unit {number}") for number in numbers]
             excited += [(mixture, mixture.name) for mixture in mixtures]
-        batch = descending.most(net)
+        batch = descending.most(net[where])
         scale = maxima_of(net, where, images, maxima, batch, run)
         excited = run.sound(excited, lambda u: scale.of(u) if isinstance(u, int) else None)
 

@@ -69,6 +69,7 @@ def caricature(
     with run:
         net = network.open()
         where = preimages.a_layer(net, layer, network.model)
+        batch = descending.most(net[where])
 
         def find(chunk: Sequence[Path], watch: Watch) -> PreImage:
             return library.caricature(
@@ -80,8 +81,9 @@ def caricature(
                 ratio=ratio,
                 priors=descending.priors(),
                 quality=recipe,
+                batch=batch,
                 seed=descending.seed,
                 watch=watch,
             )
 
-        run.go(files, find, descending.most(net), parts=octaves, check=read)
+        run.go(files, find, batch, parts=octaves, check=read)

@@ -69,7 +69,7 @@ def class_model(
                 f"{net.label(0).split(',')[0]}"
             )
         indices = [net.class_index(name) for name in dict.fromkeys(class_)]
-        batch = descending.most(net)
+        batch = descending.most(net.scores)
 
         def find(chunk: Sequence[int], watch: Watch) -> PreImage:
             return library.class_model(

@@ -12,7 +12,7 @@ import typer
 from phosphene.errors import nearest
 
 if TYPE_CHECKING:
-    from phosphene.core.network import Network
+    from phosphene.core.representation import Representation
     from phosphene.preimage.energy import Energy
     from phosphene.preimage.recipe import Recipe
     from phosphene.preimage.solvers import Solver
@@ -137,9 +137,11 @@ class Descending:
     range_: Range = None
     alpha: Alpha = None
 
-    def most(self, net: Network) -> int:
-        """Return how many images go together."""
-        return self.batch or (8 if net.device.type == "cpu" else 32)
+    def most(self, phi: Representation) -> int:
+        """Return how many images go together: as many as asked for, or as go well."""
+        from phosphene.preimage.job import together
+
+        return self.batch or together(phi)
 
     def recipe(self, recipes: Mapping[str, Recipe], usual: Recipe) -> Recipe:
         """Make the recipe: that of the quality, with what the options change.

@@ -110,7 +110,7 @@ def invert(
         run.to.claim(save_code)
         net = network.open()
         where = preimages.a_layer(net, layer, network.model)
-        batch = descending.most(net)
+        batch = descending.most(net[where])
 
         def of_photographs(chunk: Sequence[Path], watch: Watch) -> PreImage:
             return library.invert(net, list(chunk), where, batch=batch, watch=watch, **asked)

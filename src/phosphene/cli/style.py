@@ -83,6 +83,8 @@ def style(
         where = preimages.a_layer(net, layer, network.model)
         layers = preimages.layers_of(net, style_layer)
 
+        batch = descending.most(net[where])
+
         def find(chunk: Sequence[Path], watch: Watch) -> PreImage:
             return library.style(
                 net,
@@ -95,8 +97,9 @@ def style(
                 from_noise=from_noise,
                 priors=priors,
                 quality=recipe,
+                batch=batch,
                 seed=descending.seed,
                 watch=watch,
             )
 
-        run.go(files, find, descending.most(net), check=read)
+        run.go(files, find, batch, check=read)

@@ -54,7 +54,7 @@ def texture(
     with run:
         net = network.open()
         layers = preimages.layers_of(net, layer)
-        batch = descending.most(net)
+        batch = descending.most(net[layers[-1]] if layers else net.output)
 
         def find(chunk: Sequence[Path], watch: Watch) -> PreImage:
             return library.texture(

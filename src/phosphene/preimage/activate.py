@@ -93,7 +93,7 @@ def activate(
             converged, if `None`.
         steps: In place of the recipe's iterations.
         jitter: T; a quarter of the layer's stride if `None`.
-        batch: Most images at a time; all if `None`.
+        batch: Most images at a time; as many as go well together if `None`.
         seed: Start of the random numbers; the r-th image of a unit starts from `seed + r`.
         watch: Progress, snapshots, states.
 

@@ -71,7 +71,7 @@ def caricature(
             converged, if `None`.
         steps: In place of the recipe's iterations (in each octave).
         jitter: T; a quarter of the layer's stride if `None`.
-        batch: Most images at a time; all if `None`.
+        batch: Most images at a time; as many as go well together if `None`.
         seed: Start of the jitter's random numbers.
         watch: Progress, snapshots, states.
 

@@ -115,7 +115,7 @@ def class_model(
         quality: `"fast"`, `"paper"`, `"best"` (the spectrum with decorrelated colours, seen
             through jitter, scale and rotation), or a `Recipe`; the paper's if `None`.
         steps: In place of the recipe's iterations.
-        batch: Most images at a time; all if `None`.
+        batch: Most images at a time; as many as go well together if `None`.
         seed: Start of the random numbers.
         watch: Progress, snapshots, states.
 

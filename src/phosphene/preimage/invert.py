@@ -126,7 +126,7 @@ def invert(
             `Recipe`; the papers' settings, stopped when converged, if `None`.
         steps: In place of the recipe's iterations.
         jitter: T; a quarter of the layer's stride if `None`, 1 for none.
-        batch: Most images at a time; all if `None`.
+        batch: Most images at a time; as many as go well together if `None`.
         seed: Start of the random numbers. The r-th pre-image of the i-th photograph starts from
             `seed + r`, so that it does not depend on what is found beside it.
         watch: Progress, snapshots, and where to keep the state.

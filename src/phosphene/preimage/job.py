@@ -23,9 +23,22 @@ from phosphene.preimage.solve import Found, Start, solve
 from phosphene.preimage.watch import Watch
 
 Item = TypeVar("Item")
-_ANY = 1 << 30
+_ON_CPU, _ON_GPU = 8, 32
 _COARSE = 16
-"""Stride from which on a CPU does several images faster together (`bench/preimage.py`)."""
+"""Stride from which on a CPU does several images faster together."""
+
+
+def together(phi: Representation) -> int:
+    """Return how many images go well together.
+
+    On a CPU the large maps of early layers fall out of the caches, and a batch of them is slower
+    than its images one after another (`bench/preimage.py`).
+    """
+    net = phi.network
+    if net.device.type != "cpu":
+        return _ON_GPU
+    seen = net.receptive_field(phi.layer) if phi.layer else None
+    return 1 if seen is not None and max(seen.stride) < _COARSE else _ON_CPU
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +68,7 @@ class Job:
         phi: The representation.
         recipe: How to descend.
         seed: Start of the random numbers.
-        batch: Most images at a time; all if `None`.
+        batch: Most images at a time; as many as go well together if `None`.
         watch: Progress, snapshots, states.
         warnings: What is already known to be otherwise than asked for.
         facts: What else to say of how it was done.
@@ -86,7 +99,7 @@ class Job:
         Raises:
             OutOfMemory: They do not fit into memory together: with the number that does.
         """
-        most = min(self.batch or len(items), self._together())
+        most = self.batch or min(len(items), together(self.phi))
         count = math.ceil(len(items) / most)
         results: list[PreImage] = []
         for number in range(count):
@@ -102,17 +115,6 @@ class Job:
             if results[-1].interrupted:
                 break
         return joined(results)
-
-    def _together(self) -> int:
-        """Return how many images go faster together than alone; without bound on a GPU.
-
-        On a CPU the large maps of early layers fall out of the caches, and a batch is slower.
-        """
-        net = self.phi.network
-        if net.device.type != "cpu" or not self.phi.layer:
-            return _ANY
-        seen = net.receptive_field(self.phi.layer)
-        return _ANY if seen is None or max(seen.stride) >= _COARSE else 1
 
     def _solve(self, posed: Pose, recipe: Recipe, watch: Watch) -> Found:
         return solve(self.phi, posed.energy, recipe, posed.start, self.seed, watch)

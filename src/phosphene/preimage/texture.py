@@ -168,7 +168,7 @@ def texture(
             better here than its own solver), `"best"`, or a `Recipe`; if `None` the spectrum with
             decorrelated colours, which comes far closer in the same time (study `solvers`).
         steps: In place of the recipe's iterations.
-        batch: Most images at a time; all if `None`.
+        batch: Most images at a time; as many as go well together if `None`.
         seed: Start of the random numbers.
         watch: Progress, snapshots, states.
 
