@@ -45,7 +45,7 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def iteration(net: Network, layer: str, rounds: int = 40) -> tuple[float, float, float]:
+def iteration(net: Network, layer: str, rounds: int = 80) -> tuple[float, float, float]:
     """Return the median seconds of an iteration and of the bare pass, and of their ratios."""
     image = torch.rand(1, 3, *net.preprocessing.input_size)
     phi, space = net[layer], PixelSpace.of(net.preprocessing, image)

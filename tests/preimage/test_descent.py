@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from phosphene.core.preprocessing import Preprocessing
 from phosphene.errors import NotFinite, SettingError
-from phosphene.preimage.canvas import Canvas, jitter_of
+from phosphene.preimage.canvas import Canvas, PixelSpace, jitter_of
 from phosphene.preimage.energy import Energy
 from phosphene.preimage.fourier import Fourier
 from phosphene.preimage.lbfgs import LBFGS
@@ -160,7 +161,7 @@ def test_converged_images_stay_and_do_not_wait() -> None:
     codes = torch.cat([phi(SPACE.to_input(easy)), target(5, canvas)])
     # The first begins at its target: nothing falls.
     both = torch.cat([easy, hard])
-    way = descent(10 * Match(codes), both, canvas, convergence=Convergence(3, 0.01))
+    way = descent(10 * Match(codes), both, canvas, convergence=Convergence(3, 0.01, 6))
     run(way, 6)
     assert way.done.tolist() == [True, False]
     at = way.theta.clone()
@@ -199,3 +200,15 @@ def test_unknown_optimisers_are_refused() -> None:
         Torch("Adem")
     with pytest.raises(SettingError, match="does not take"):
         Torch("Adam", {"rate": 1}).begin(torch.zeros(1), (1, 1))
+
+
+@pytest.mark.parametrize("order", ["RGB", "BGR", "gray"])
+def test_the_way_to_the_network_is_its_own_normalisation(order: str) -> None:
+    channels = 1 if order == "gray" else 3
+    shown = Preprocessing((5, 4), (30.0,) * channels, (2.0,) * channels, 255, order)  # type: ignore[arg-type]
+    space = PixelSpace.of(shown, torch.zeros(1, dtype=torch.float64))
+    x = torch.randn(2, channels, 5, 4, dtype=torch.float64).requires_grad_()
+    torch.testing.assert_close(space.to_input(x), shown.normalize(space.to_rgb(x)))
+    slope = torch.randn(2, channels, 5, 4, dtype=torch.float64)
+    (want,) = torch.autograd.grad(shown.normalize(space.to_rgb(x)), x, slope)
+    torch.testing.assert_close(space.from_input_gradient(slope), want)

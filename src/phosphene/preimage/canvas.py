@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -23,6 +24,9 @@ from phosphene.preimage.transforms import Jitter, Transform, canvas_size, compos
 
 Sighting = tuple[int, int] | Tensor
 """What the network sees of a canvas: the crop's corner, or a map onto it (`transforms`)."""
+
+
+_NOTHING = 1e-5
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,30 @@ class PixelSpace:
         return x / 255 + self.mean
 
     def to_input(self, x: Tensor) -> Tensor:
-        """Return the network's own input."""
-        return self.preprocessing.normalize(self.to_rgb(x))
+        """Return the network's own input: one affine step a channel, in the network's order."""
+        if self.preprocessing.mean_image is not None:
+            return self.preprocessing.normalize(self.to_rgb(x))
+        gain, offset = self._affine
+        x = x.flip(1) if self.preprocessing.order == "BGR" else x
+        # Caffe's networks see x itself.
+        x = x if bool((gain == 1).all()) else x * gain
+        return x if float(offset.abs().max()) < _NOTHING else x + offset
 
     def from_input_gradient(self, slope: Tensor) -> Tensor:
-        """Take a gradient on the network's input back to x: the chain is affine."""
-        return self.preprocessing.pull_back(slope) / 255
+        """Take a gradient on the network's input back to x."""
+        gain, _ = self._affine
+        slope = slope if bool((gain == 1).all()) else slope * gain
+        return slope.flip(1) if self.preprocessing.order == "BGR" else slope
+
+    @cached_property
+    def _affine(self) -> tuple[Tensor, Tensor]:
+        """Gain and offset, (1, c, 1, 1) in the network's order of channels."""
+        zero = torch.zeros_like(self.mean, dtype=torch.float64)
+        exact = PixelSpace(self.mean.double(), replace(self.preprocessing, mean_image=None))
+        low, high = (exact.preprocessing.normalize(exact.to_rgb(x)) for x in (zero, zero + 255))
+        gain = (high - low) / 255
+        gain = torch.where((gain - 1).abs() < 1e-9, 1.0, gain)
+        return gain.to(self.mean), low.to(self.mean)
 
     def from_rgb(self, image: Tensor) -> Tensor:
         """Return 255 * (image - mean), of the image's luma for gray networks."""

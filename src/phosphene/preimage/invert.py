@@ -31,7 +31,7 @@ from phosphene.preimage.masks import Mask, fitted
 from phosphene.preimage.objectives import Match
 from phosphene.preimage.phi import cut_at
 from phosphene.preimage.priors import NATURAL
-from phosphene.preimage.recipe import Recipe, chosen
+from phosphene.preimage.recipe import Convergence, Recipe, chosen
 from phosphene.preimage.result import PreImage
 from phosphene.preimage.solve import Start
 from phosphene.preimage.solvers import Torch
@@ -46,7 +46,7 @@ RECIPES = {
         30,
         parameters="spectrum",
         jitter=1,
-        convergence=None,
+        convergence=Convergence(10, 0.01),
     ),
     "paper": replace(USUAL, name="papers'", convergence=None),
     "best": Recipe(

@@ -98,7 +98,7 @@ class Problem:
         seen, back = self.canvas.see(x, sighting)
         leaf = self.space.to_input(seen).detach().to(self.dtype).clone().requires_grad_()
         objective, slope = self._through_network(leaf, redirect=False)
-        silent = ~slope.flatten(1).any(1)
+        silent = slope.flatten(1).abs().amax(1) == 0
         if silent.any():
             # No gradient at all: a unit behind a ReLU that is silent. Look for what would wake it.
             _, other = self._through_network(leaf, redirect=True)

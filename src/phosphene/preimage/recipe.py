@@ -23,10 +23,12 @@ class Convergence:
         window: Iterations to average over, since jitter makes the energy dance.
         tolerance: Least fall from window to window, as a share of the sum of the magnitudes of
             objectives and priors.
+        least: Iterations to be done in any case: quick solvers overshoot at first, and rise.
     """
 
     window: int = 30
     tolerance: float = 0.005
+    least: int = 60
 
     def reached(self, energies: list[Tensor], magnitude: Tensor) -> Tensor:
         """Tell which images are done.
@@ -39,7 +41,7 @@ class Convergence:
             (b,) truth values.
         """
         w = self.window
-        if len(energies) < 2 * w:
+        if len(energies) < max(2 * w, self.least):
             return torch.zeros_like(energies[-1], dtype=torch.bool)
         before = torch.stack(energies[-2 * w : -w]).mean(0)
         now = torch.stack(energies[-w:]).mean(0)
