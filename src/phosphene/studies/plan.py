@@ -130,7 +130,7 @@ class Plan:
 
 
 def identity(net: Network) -> dict[str, Any]:
-    """Tell a network by its contents: structure, weights, preprocessing, labels, and our version.
+    """Tell a network by its contents: structure, weights, preprocessing, labels, and our code.
 
     Weights are hashed, so that a file that was trained on is another network under the same name.
     """
@@ -152,8 +152,16 @@ def identity(net: Network) -> dict[str, Any]:
         "weights": weights.hexdigest(),
         "sees": repr(net.preprocessing),
         "labels": hashlib.sha256("\n".join(net.labels).encode()).hexdigest(),
-        "phosphene": versions()["phosphene"],
+        "phosphene": f"{versions()['phosphene']} {_source()}",
     }
+
+
+def _source() -> str:
+    """Tell how images are found: between releases the version alone does not."""
+    import phosphene.preimage
+
+    files = sorted(Path(phosphene.preimage.__path__[0]).glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
 def photo_id(photo: Any) -> str:
