@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from phosphene.cli import options, studying
+from phosphene.cli.grouped import grouped
 from phosphene.cli.options import say
 from phosphene.errors import ImageError, OutputError, nearest
 from phosphene.studies.registry import STUDIES, StudyInfo
@@ -40,6 +41,7 @@ _OPTIONS = {
 }
 
 
+@grouped
 def study(
     name: studying.Name = None,
     photos: studying.Photos = None,
@@ -57,18 +59,8 @@ def study(
     cells: studying.Cells = None,
     listing: studying.List = False,
     json: options.AsJson = False,
-    model: options.Model = "demo",
-    weights: options.Weights = None,
-    prototxt: options.Prototxt = None,
-    labels: options.Labels = None,
-    device: options.Device = "auto",
-    input_size: options.InputSize = None,
-    mean: options.Mean = None,
-    std: options.Std = None,
-    scale: options.Scale = None,
-    order: options.Order = None,
-    resize_to: options.ResizeTo = None,
-    interpolation: options.Interpolation = None,
+    *,
+    network: options.NetworkOptions,
 ) -> None:
     """Run an experiment of the papers on your own network and photographs."""
     if listing or name is None:
@@ -96,26 +88,13 @@ def study(
 
     far = [0, 0]  # steps done, and of how many
     try:
-        network = options.open_model(
-            model,
-            weights,
-            prototxt,
-            labels,
-            device,
-            input_size=input_size,
-            mean=mean,
-            std=std,
-            scale=scale,
-            order=order,
-            resize_to=resize_to,
-            interpolation=interpolation,
-        )
+        net = network.open()
         from phosphene.studies.ledger import Ledger
         from phosphene.studies.plan import STRENGTHS, Plan, identity
 
         plan = Plan(
-            net=network,
-            photos=_shown(info, files, failed, model, limit),
+            net=net,
+            photos=_shown(info, files, failed, network.model, limit),
             layers=tuple(layer or ()),
             strengths=strengths or STRENGTHS,
             units=tuple(unit or ()),
@@ -126,7 +105,7 @@ def study(
             batch=batch,
             seed=seed,
         )
-        ledger = Ledger(cells or place, identity(network))
+        ledger = Ledger(cells or place, identity(net))
         with followed(name) as tick:
 
             def follow(done: int, total: int, what: str) -> None:

@@ -29,11 +29,9 @@ from phosphene.preimage.maxima import Maxima
 from phosphene.preimage.objectives import Maximize
 from phosphene.preimage.phi import cut_at
 from phosphene.preimage.priors import NATURAL
-from phosphene.preimage.recipe import Recipe, chosen
+from phosphene.preimage.recipe import VISUALIZATION, Recipe, chosen
 from phosphene.preimage.result import PreImage
 from phosphene.preimage.solve import Start
-from phosphene.preimage.solvers import Torch
-from phosphene.preimage.transforms import Rotation, Scale
 from phosphene.preimage.viewing import Tiles, View, size_for
 from phosphene.preimage.watch import Watch
 
@@ -41,15 +39,7 @@ USUAL = Recipe()
 RECIPES = {
     "fast": replace(USUAL, name="fast", steps=100),
     "paper": replace(USUAL, name="papers'", convergence=None),
-    "best": Recipe(
-        "best",
-        Torch("Adam", {"lr": 0.05}),
-        512,
-        parameters="spectrum",
-        jitter=8,
-        transforms=(Scale(0.9, 1.1), Rotation(5)),
-        convergence=None,
-    ),
+    "best": VISUALIZATION,
 }
 
 

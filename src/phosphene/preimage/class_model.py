@@ -31,11 +31,10 @@ from phosphene.preimage.energy import Energy, Objective, Term
 from phosphene.preimage.job import Job, Pose
 from phosphene.preimage.objectives import Maximize
 from phosphene.preimage.operators import Decay
-from phosphene.preimage.recipe import Recipe, chosen
+from phosphene.preimage.recipe import VISUALIZATION, Recipe, chosen
 from phosphene.preimage.result import PreImage
 from phosphene.preimage.solve import Start
-from phosphene.preimage.solvers import Momentum, Torch
-from phosphene.preimage.transforms import Rotation, Scale
+from phosphene.preimage.solvers import Momentum
 from phosphene.preimage.watch import Watch
 
 USUAL = Recipe(
@@ -50,15 +49,7 @@ USUAL = Recipe(
 RECIPES = {
     "fast": replace(USUAL, name="fast", steps=100, solver=Momentum(rate=0.4)),
     "paper": USUAL,
-    "best": Recipe(
-        "best",
-        Torch("Adam", {"lr": 0.05}),
-        512,
-        parameters="spectrum",
-        jitter=8,
-        transforms=(Scale(0.9, 1.1), Rotation(5)),
-        convergence=None,
-    ),
+    "best": VISUALIZATION,
 }
 
 

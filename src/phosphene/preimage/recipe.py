@@ -11,8 +11,8 @@ from torch import Tensor
 from phosphene.errors import SettingError, nearest
 from phosphene.preimage.operators import Operator
 from phosphene.preimage.priors import TYPICAL
-from phosphene.preimage.solvers import AlgorithmOne, Solver
-from phosphene.preimage.transforms import Transform
+from phosphene.preimage.solvers import AlgorithmOne, Solver, Torch
+from phosphene.preimage.transforms import Rotation, Scale, Transform
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,12 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.steps < 1 or self.second < 0:
             raise SettingError(f"{self.steps} + {self.second} steps lead nowhere: give at least 1")
-        if self.parameters == "spectrum" and (self.operators or self.radius != float("inf")):
-            object.__setattr__(self, "radius", float("inf"))
+        if self.parameters == "spectrum":
             if self.operators:
                 raise SettingError(
                     "blurring and clipping work on pixels: leave them out, or the spectrum"
                 )
+            object.__setattr__(self, "radius", float("inf"))
 
     def __str__(self) -> str:
         """Say everything but energy and jitter, in one line."""
@@ -100,7 +100,16 @@ class Recipe:
         return ", ".join(parts)
 
 
-Quality = Literal["fast", "paper", "best"]
+VISUALIZATION = Recipe(
+    "best",
+    Torch("Adam", {"lr": 0.05}),
+    512,
+    parameters="spectrum",
+    jitter=8,
+    transforms=(Scale(0.9, 1.1), Rotation(5)),
+    convergence=None,
+)
+"""How today's tools find what excites a unit (Olah, Mordvintsev & Schubert, Distill 2017)."""
 
 
 def chosen(
