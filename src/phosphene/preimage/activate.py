@@ -27,7 +27,7 @@ from phosphene.preimage.energy import Energy, Term
 from phosphene.preimage.job import Job, Pose
 from phosphene.preimage.maxima import Maxima
 from phosphene.preimage.objectives import Maximize
-from phosphene.preimage.phi import cut_at
+from phosphene.preimage.phi import cut_at, field_of
 from phosphene.preimage.priors import NATURAL
 from phosphene.preimage.recipe import VISUALIZATION, Recipe, chosen
 from phosphene.preimage.result import PreImage
@@ -98,7 +98,8 @@ def activate(
     if not chosen_units or repeats < 1:
         raise SettingError("there is nothing to excite: give a unit and at least one repeat")
     maxima.check(net, layer)
-    phi, field = cut_at(net, layer), net.receptive_field(layer) if layer else None
+    phi = cut_at(net, layer)
+    field = field_of(phi)
     tiles = Tiles(len(chosen_units) if joint else 1)
     if everywhere:
         if joint:

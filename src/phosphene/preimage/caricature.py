@@ -26,7 +26,7 @@ from phosphene.errors import ImageError, SettingError, UnitError
 from phosphene.preimage.energy import Energy, Term
 from phosphene.preimage.job import Job, Pose
 from phosphene.preimage.objectives import Caricature
-from phosphene.preimage.phi import cut_at
+from phosphene.preimage.phi import cut_at, field_of
 from phosphene.preimage.priors import NATURAL
 from phosphene.preimage.recipe import Recipe, chosen
 from phosphene.preimage.result import PreImage
@@ -95,7 +95,7 @@ def caricature(
     facts = {"octaves": f"{octaves}, ratio {ratio:g}"} if octaves > 1 else {}
     phi = cut_at(net, layer)
     job = Job(phi, recipe, seed, batch, watch or Watch(), warnings, facts)
-    field = net.receptive_field(layer) if layer else None
+    field = field_of(phi)
 
     def exaggerated(level: int, detail: Tensor | None) -> PreImage:
         """Go through one octave, from the photographs and the detail of the one before."""

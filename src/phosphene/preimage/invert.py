@@ -29,7 +29,7 @@ from phosphene.preimage.energy import Energy, Term
 from phosphene.preimage.job import Job, Pose
 from phosphene.preimage.masks import Mask, fitted
 from phosphene.preimage.objectives import Match
-from phosphene.preimage.phi import cut_at
+from phosphene.preimage.phi import cut_at, field_of
 from phosphene.preimage.priors import NATURAL
 from phosphene.preimage.recipe import Convergence, Recipe, chosen
 from phosphene.preimage.result import PreImage
@@ -155,7 +155,7 @@ def invert(
         targets = [_of_photograph(phi, p) for p in ready]
         warnings = [said for said in (distortion(p.name, p.frame) for p in ready) if said]
     targets = [replace(target, seed=seed + r) for target in targets for r in range(repeats)]
-    field = net.receptive_field(layer) if layer else None
+    field = field_of(phi)
     weight = strength_for(field) if strength is None else strength
     job = Job(phi, recipe, seed, batch, watch or Watch(), tuple(warnings))
 

@@ -17,6 +17,7 @@ from phosphene.preimage.canvas import Canvas, canvas_for
 from phosphene.preimage.energy import Energy
 from phosphene.preimage.facts import facts_of
 from phosphene.preimage.objectives import Match
+from phosphene.preimage.phi import field_of
 from phosphene.preimage.recipe import Recipe
 from phosphene.preimage.result import PreImage, joined
 from phosphene.preimage.solve import Found, Start, solve
@@ -34,10 +35,9 @@ def together(phi: Representation) -> int:
     On a CPU the large maps of early layers fall out of the caches, and a batch of them is slower
     than its images one after another (`bench/preimage.py`).
     """
-    net = phi.network
-    if net.device.type != "cpu":
+    if phi.network.device.type != "cpu":
         return _ON_GPU
-    seen = net.receptive_field(phi.layer) if phi.layer else None
+    seen = field_of(phi)
     return 1 if seen is not None and max(seen.stride) < _COARSE else _ON_CPU
 
 

@@ -11,6 +11,7 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from phosphene.core.looking import looking
 from phosphene.core.network import Network
+from phosphene.core.receptive_field import ReceptiveField
 from phosphene.core.representation import Representation
 from phosphene.core.reversal import backward
 from phosphene.core.rules import Reversal
@@ -64,6 +65,11 @@ Phi = Callable[[Tensor], Mapping[str, Code]]
 def cut_at(net: Network, layer: str) -> Representation:
     """Cut a network at a layer; without a name at its output."""
     return net[layer] if layer else net.output
+
+
+def field_of(phi: Representation) -> ReceptiveField | None:
+    """Return the receptive field of a representation; `None` where it is not defined."""
+    return phi.network.receptive_field(phi.layer) if phi.layer else None
 
 
 @contextmanager

@@ -138,9 +138,7 @@ def chosen(
     elif quality in recipes:
         recipe = recipes[quality]
     else:
-        known = ", ".join(recipes)
-        raise SettingError(
-            f"{quality!r} is no quality{nearest(quality, recipes)}: choose one of {known}"
-        )
+        offer = nearest(quality, recipes) or f"; choose one of {', '.join(recipes)}"
+        raise SettingError(f"{quality!r} is no quality{offer}")
     recipe = recipe if steps is None else replace(recipe, steps=steps)
     return recipe if jitter is None else replace(recipe, jitter=jitter)

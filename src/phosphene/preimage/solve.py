@@ -83,12 +83,7 @@ def solve(
     space = PixelSpace.of(net.preprocessing, like)
     cuts = {name: cut_at(net, name) if name else phi for name in energy.layers or ("",)}
     canvas = start.canvas
-    about = {
-        **facts_of(phi, energy, canvas, recipe, seed),
-        "start": _digest(start.rgb) if start.rgb is not None else str(list(start.seeds)),
-        "weights": _digest(*net.module.state_dict().values()) if watch.states else "",
-        "targets": _digest(*(target for _, term in energy.objectives for target in term.targets)),
-    }
+    about = _about(phi, energy, recipe, start, seed) if watch.states else {}
     states = States(watch.states, about, watch.every)
     total = recipe.steps + recipe.second
     frames = Snapshots(watch.frames, total)
@@ -162,6 +157,18 @@ def _parameters(recipe: Recipe, canvas: Canvas, space: PixelSpace) -> Parameters
     if recipe.parameters == "pixels":
         return Pixels(canvas.full, space.channels)
     return Fourier(canvas.full, space.mean)
+
+
+def _about(
+    phi: Representation, energy: Energy, recipe: Recipe, start: Start, seed: int
+) -> dict[str, str]:
+    """Tell a descent from all others, by everything that it depends on."""
+    return {
+        **facts_of(phi, energy, start.canvas, recipe, seed),
+        "start": _digest(start.rgb) if start.rgb is not None else str(list(start.seeds)),
+        "weights": _digest(*phi.network.module.state_dict().values()),
+        "targets": _digest(*(target for _, term in energy.objectives for target in term.targets)),
+    }
 
 
 def _digest(*tensors: Tensor) -> str:
