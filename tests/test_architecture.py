@@ -27,9 +27,11 @@ MAY_IMPORT = {
     "zoo": BASE | {"core", "formats", "worlds"},
     "saliency": BASE | {"core"},
     "preimage": BASE | {"core"},
+    "descriptors": BASE | {"core", "formats", "preimage"},
     "view": BASE,
-    "studies": BASE | {"core", "zoo", "saliency", "preimage", "view"},
-    "cli": BASE | {"core", "formats", "zoo", "saliency", "preimage", "view", "studies"},
+    "studies": BASE | {"core", "zoo", "saliency", "preimage", "descriptors", "view"},
+    "cli": BASE
+    | {"core", "formats", "zoo", "saliency", "preimage", "descriptors", "view", "studies"},
     "__init__": {"core", "errors", "preimage", "saliency", "zoo"},
     "__main__": {"cli"},
 }

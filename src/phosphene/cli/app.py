@@ -17,6 +17,7 @@ from phosphene.cli import (
     class_model,
     convert,
     demo,
+    describe,
     explain,
     invert,
     layers,
@@ -60,6 +61,7 @@ app.command("caricature", help=caricature.HELP, no_args_is_help=True)(caricature
 app.command("class-model", help=class_model.HELP, no_args_is_help=True)(class_model.class_model)
 app.command("texture", help=texture.HELP, no_args_is_help=True)(texture.texture)
 app.command("style", help=style.HELP, no_args_is_help=True)(style.style)
+app.command("describe", help=describe.HELP, no_args_is_help=True)(describe.describe)
 app.command("layers", help=layers.HELP, no_args_is_help=True)(layers.layers)
 app.command("models", help=models.HELP)(models.models)
 app.command("convert", help=convert.HELP, no_args_is_help=True)(convert.convert)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Order = Literal["RGB", "BGR", "gray", "any"]
-Resize = Literal["shorter", "stretch"]
+Resize = Literal["shorter", "stretch", "native"]
 Interpolation = Literal["bilinear", "bicubic"]
 
 # ITU-R BT.601, the luma of JPEG and of PIL's "L".
@@ -99,7 +99,7 @@ class Preprocessing:
             `"any"` for networks of other inputs (tensors go in as they are, photographs do not).
         resize: `"shorter"` brings the shorter side to `resize_to`, keeping the aspect, and crops
             the centre; `"stretch"` goes straight to `input_size`, or, with `resize_to`, to that
-            much more than `input_size` and crops the centre.
+            much more than `input_size` and crops the centre; `"native"` leaves it as it is.
         resize_to: Length of the shorter side after the resize, pixels; `None` is the longer of
             `input_size`, and just `input_size` where stretched.
         interpolation: Antialiased kernel of the resize.
@@ -150,6 +150,8 @@ class Preprocessing:
         if self.mean_image is not None:
             mean = f" - an image of mean {_numbers(self.mean)}"
         std = f" / {_numbers(self.std)}" if any(s != 1 for s in self.std) else ""
+        if self.resize == "native":
+            return f"{self.order}{scale}{mean}{std}, at the photograph's own size"
         resize = f"shorter side {self.shorter_side}"
         if self.resize == "stretch":
             resize = f"stretched to {self.resize_to}" if self.resize_to else "stretched"
@@ -180,6 +182,8 @@ class Preprocessing:
 
         kernel = Resampling.BICUBIC if self.interpolation == "bicubic" else Resampling.BILINEAR
         width, height = photograph.size
+        if self.resize == "native":
+            return photograph, Frame((height, width), (height, width), (0, 0, height, width))
         if self.resize == "stretch" and not whole:
             more = (self.resize_to or min(self.input_size)) / min(self.input_size)
             resized = (round(self.input_size[0] * more), round(self.input_size[1] * more))

@@ -152,6 +152,13 @@ def invert(
         ready = list(prepared(net, several(photo)))
         if not ready:
             raise ImageError("there is nothing to invert: give a photograph")
+        sizes = {tuple(p.image.shape[2:]) for p in ready}
+        if len(sizes) > 1:
+            listed = ", ".join(f"{h}x{w}" for h, w in sorted(sizes))
+            raise ImageError(
+                f"{net.name} sees photographs at their own size, and these have several "
+                f"({listed}): invert them one at a time, or crop them alike"
+            )
         targets = [_of_photograph(phi, p) for p in ready]
         warnings = [said for said in (distortion(p.name, p.frame) for p in ready) if said]
     targets = [replace(target, seed=seed + r) for target in targets for r in range(repeats)]
@@ -181,8 +188,9 @@ def _of_photograph(phi: Representation, photo: Prepared) -> Target:
     size = (int(photo.image.shape[2]), int(photo.image.shape[3]))
     code = phi(photo.image)
     if not code.any():
+        where = f"layer {phi.layer!r}" if phi.layer else "the output"
         raise UnitError(
-            f"every component of layer {phi.layer!r} is 0 on {photo.name}: choose another layer"
+            f"every component of {where} is 0 on {photo.name}: choose another layer or image"
         )
     return Target(photo.name, code, 0, size, photo.image)
 
