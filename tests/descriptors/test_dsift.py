@@ -355,7 +355,7 @@ def test_there_are_no_frames_on_small_images(window: Any) -> None:
 
 
 def test_sift_sees_no_colours() -> None:
-    with pytest.raises(ImageError, match="sees no colours: leave them out"):
+    with pytest.raises(SettingError, match="sees no colours: leave them out"):
         as_network(DSIFT(), color=True)
     image: Tensor = torch.rand(1, 3, 48, 40, generator=torch.Generator().manual_seed(0))
     gray = (image * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)

@@ -476,9 +476,9 @@ def test_pixels_are_numbers(odd: float) -> None:
 
 
 def test_the_papers_names() -> None:
-    with pytest.raises(ImageError, match="'hgo' is no descriptor; did you mean 'hog'"):
+    with pytest.raises(SettingError, match="'hgo' is no descriptor; did you mean 'hog'"):
         as_network("hgo")
-    with pytest.raises(ImageError, match="sees no colours: leave them out"):
+    with pytest.raises(SettingError, match="sees no colours: leave them out"):
         as_network("hog", color=True)
     image = torch.rand(1, 3, 48, 40, generator=torch.Generator().manual_seed(0))
     net = as_network(HOG(), color=True)

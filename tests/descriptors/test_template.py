@@ -126,6 +126,18 @@ def test_cells_of_other_sizes() -> None:
     assert score(template, picture(20, 28)) > 0
 
 
+def test_weights_are_copied_however_they_lie() -> None:
+    filters = np.random.default_rng(0).normal(size=(3, 4, 27))
+    given = np.asfortranarray(filters)[:, ::-1]
+    given.flags.writeable = False
+    template = Template(given)
+    assert np.array_equal(template.weights, given.astype(np.float32))
+    own = torch.ones(2, 2, 27)
+    template = Template(own)
+    own[:] = 0
+    assert float(template.weights.min()) == 1
+
+
 def test_the_positive_part_is_a_code() -> None:
     template = Template(normal(ROWS, COLUMNS, 27))
     codes = template.rectified()
@@ -147,6 +159,8 @@ def test_the_positive_part_is_a_code() -> None:
         (torch.ones(0, 4, 27), {}, SettingError, r"shape \(0, 4, 27\)"),
         (torch.full((2, 2, 27), torch.nan), {}, NotFinite, "not finite numbers"),
         (torch.zeros(2, 2, 27), {}, UnitError, "are 0: there is nothing"),
+        ([[[1.0], [2.0, 3.0]]], {}, SettingError, "is no array of numbers"),
+        (np.full((2, 2, 27), 1e300), {}, NotFinite, "not finite numbers"),
         (torch.ones(2, 2, 27), {"binning": "soft"}, SettingError, "'soft' is no binning"),
         (torch.ones(2, 2, 27), {"cell": 7}, SettingError, "even cells"),
     ],

@@ -123,9 +123,10 @@ def test_roots_parts_anchors_and_biases(tmp_path: Path, release: int, compressed
 def test_a_model_without_the_last_feature(tmp_path: Path) -> None:
     fields = model(4)
     for one in fields["filters"][0]:
-        one["w"] = one["w"][..., :31]
+        one["w"] = one["w"][..., :31].astype(np.float32)
     found = read_dpm(saved(tmp_path, fields))
     assert found.components[0].root.shape == (5, 4, 31)
+    assert found.components[0].root.flags.writeable
     del fields["class"]
     assert read_dpm(saved(tmp_path, fields)).name == "bicycle_final"
 

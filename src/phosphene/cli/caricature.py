@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,6 +50,7 @@ Ratio = Annotated[
 def caricature(
     photos: preimages.Photos,
     layer: preimages.Layer = None,
+    descriptor: preimages.Descriptor = None,
     strength: preimages.Strength = 1.0,
     octaves: Octaves = 1,
     ratio: Ratio = 1.4,
@@ -60,16 +62,25 @@ def caricature(
     """Exaggerate in a photograph what a layer sees in it."""
     if not 1 < ratio < 100:
         raise typer.BadParameter(f"--ratio {ratio:g} makes no octave: give a number above 1")
+    # Descriptors do not tell contrast: what they lead to is faint.
+    result = replace(result, stretch=True) if descriptor else result
     run = Run("caricature", "exaggerating", result)
     files = run.to.photographs(photos)
     from phosphene.image import read
     from phosphene.preimage import caricature as library
 
+    if descriptor:
+        preimages.of_one_size(descriptor, layer, network.model, list(files))
     recipe = descending.recipe(library.RECIPES, library.USUAL)
     with run:
-        net = network.open()
-        where = preimages.a_layer(net, layer, network.model)
-        batch = descending.most(net[where])
+        if descriptor:
+            from phosphene.descriptors.inversion import network_for
+
+            net, where, batch = network_for(descriptor), "", descending.batch or 1
+        else:
+            net = network.open()
+            where = preimages.a_layer(net, layer, network.model)
+            batch = descending.most(net[where])
 
         def find(chunk: Sequence[Path], watch: Watch) -> PreImage:
             return library.caricature(

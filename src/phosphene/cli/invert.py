@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +32,7 @@ has thrown away. The error is that of the code, relative to its length.
   phosphene invert cat.jpg -m NET.caffemodel -l fc8 -n 4 -o cat.png
   phosphene invert photos/ -l conv3 -C 100 -o out/ --movie out.gif
   phosphene invert cat.jpg -l conv2 --channels 0/2 --window 5
+  phosphene invert cat.jpg --descriptor hog
   phosphene invert --code mean.safetensors -m my.py:net -l features
 """
     + preimages.EPILOG
@@ -72,6 +74,7 @@ SaveCode = Annotated[
 def invert(
     photos: Photos = None,
     layer: preimages.Layer = None,
+    descriptor: preimages.Descriptor = None,
     code: Code = None,
     window: Window = None,
     channels: Channels = None,
@@ -91,9 +94,21 @@ def invert(
     if save_code and save_code.suffix.lower() != ".safetensors":
         raise typer.BadParameter(f"--save-code {save_code}: end the name in .safetensors")
     mask = _mask(window, _group(channels))
+    # Descriptors do not tell contrast: what they lead to is faint.
+    result = replace(result, stretch=True) if descriptor else result
     run = Run("inversion", "inverting", result)
     files = run.to.photographs(photos) if photos else {}
     from phosphene.image import read
+
+    if descriptor:
+        preimages.of_one_size(descriptor, layer, network.model, list(files))
+        from phosphene.descriptors import inversion
+
+        recipes, usual = inversion.RECIPES, inversion.USUAL
+        strength = strength or inversion.STRENGTH
+    else:
+        from phosphene.preimage.invert import RECIPES as recipes
+        from phosphene.preimage.invert import USUAL as usual
     from phosphene.preimage import invert as library
     from phosphene.preimage.codes import Codes
 
@@ -103,21 +118,29 @@ def invert(
         "repeats": repeats,
         "mask": mask,
         "priors": descending.priors(),
-        "quality": descending.recipe(library.RECIPES, library.USUAL),
+        "quality": descending.recipe(recipes, usual),
         "seed": descending.seed,
     }
     with run:
         run.to.claim(save_code)
-        net = network.open()
-        where = preimages.a_layer(net, layer, network.model)
-        batch = descending.most(net[where])
+        if descriptor:
+            net, where = inversion.network_for(descriptor), ""
+            batch = descending.batch or 1
+        else:
+            net = network.open()
+            where = preimages.a_layer(net, layer, network.model)
+            batch = descending.most(net[where])
 
         def of_photographs(chunk: Sequence[Path], watch: Watch) -> PreImage:
+            if descriptor:
+                return inversion.invert(descriptor, list(chunk), batch=batch, watch=watch, **asked)
             return library.invert(net, list(chunk), where, batch=batch, watch=watch, **asked)
 
         def of_codes(chunk: Sequence[int], watch: Watch) -> PreImage:
             assert codes is not None
             some = Codes(codes.values[list(chunk)], size=codes.size, layer=codes.layer)
+            if descriptor:
+                return inversion.invert(descriptor, some, batch=batch, watch=watch, **asked)
             return library.invert(net, some, where, batch=batch, watch=watch, **asked)
 
         if codes is not None:
@@ -156,13 +179,15 @@ def _save_codes(net: Network, layer: str, files: Sequence[Path], batch: int, pat
 
     from phosphene.core.photographs import batches, prepared
     from phosphene.preimage.codes import Codes
+    from phosphene.preimage.phi import cut_at
 
     def passed(*_: object) -> None:
         """Those that cannot be read are named when it is their turn."""
 
     ready = prepared(net, files, on_error=passed)
+    phi = cut_at(net, layer)
     with torch.no_grad():
-        codes = [net[layer](torch.cat([p.image for p in some])) for some in batches(ready, batch)]
+        codes = [phi(torch.cat([p.image for p in some])) for some in batches(ready, batch)]
     if codes:
-        Codes(torch.cat(codes), layer=net[layer].layer).save(path)
+        Codes(torch.cat(codes), layer=phi.layer).save(path)
         say(f"{path}: the codes of {sum(map(len, codes))} photographs")

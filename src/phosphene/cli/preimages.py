@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -39,6 +40,12 @@ Layer = Annotated[
     str | None,
     typer.Option("--layer", "-l", metavar="NAME", help="Layer, as `phosphene layers` names it.",
                  rich_help_panel=WHAT),
+]  # fmt: skip
+Descriptor = Annotated[
+    Literal["hog", "hogb", "dsift"] | None,
+    typer.Option(rich_help_panel=WHAT, show_default=False,
+                 help="In place of a network and its layer: HOG, HOG with bilinear binning, or "
+                 "dense SIFT, on gray photographs of one size."),
 ]  # fmt: skip
 Layers = Annotated[
     list[str] | None,
@@ -153,3 +160,26 @@ def layers_of(net: Network, layers: Sequence[str] | None) -> tuple[str, ...]:
     for layer in layers or ():
         net.address(layer)
     return tuple(dict.fromkeys(layers or ()))
+
+
+def of_one_size(descriptor: str, layer: str | None, model: str, files: Sequence[Path]) -> None:
+    """Make sure that a descriptor is asked for alone, and for photographs that can stand together.
+
+    Raises:
+        BadParameter: There is a network as well, or the photographs are of several sizes.
+    """
+    from PIL import Image
+
+    if layer or model != "demo":
+        raise typer.BadParameter(f"--descriptor {descriptor} takes the place of -m and -l: one")
+    sizes: dict[tuple[int, int], Path] = {}
+    for file in files:
+        with suppress(OSError), Image.open(file) as photo:
+            sizes.setdefault(photo.size, file)
+    if len(sizes) > 1:
+        (one, first), (other, second), *_ = sizes.items()
+        raise typer.BadParameter(
+            f"a descriptor sees photographs at their own size, and {first} ({one[0]}x{one[1]}) "
+            f"and {second} ({other[0]}x{other[1]}) differ: give one at a time, or run `phosphene "
+            "study descriptors`"
+        )

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from phosphene.descriptors import gradients
 from phosphene.descriptors.clipping import Clipped
 from phosphene.descriptors.fast_math import ORIENTATIONS, quick_votes
-from phosphene.descriptors.images import batch_of
+from phosphene.descriptors.images import batch_of, in_turn, whole
 from phosphene.descriptors.orientations import votes
 from phosphene.descriptors.pooling import (
     Axis,
@@ -85,9 +85,12 @@ class DSIFT(nn.Module):
             known = ", ".join(get_args(Window))
             raise SettingError(f"{window!r} is no window of SIFT: choose {known}")
         network = window == "network"
+        if bounds is not None and len(bounds) != 4:
+            raise SettingError(f"bounds {bounds} are none: give (left, top, right, bottom)")
+        bin = whole(bin, "bin")
         self.bin, self.window, self.bounds = bin, window, bounds
-        self.step = step or (3 * bin if network else bin)
-        self.window_size = window_size or (1.5 if network else 2.0)
+        self.step = (3 * bin if network else bin) if step is None else whole(step, "step")
+        self.window_size = (1.5 if network else 2.0) if window_size is None else window_size
         if bin < 2 or self.step < 1 or not 0 < self.window_size < float("inf"):
             raise SettingError(
                 f"SIFT cannot be made of bins of {bin} pixels at steps of {self.step} with a "
@@ -101,7 +104,7 @@ class DSIFT(nn.Module):
 
     def extra_repr(self) -> str:
         """Say the settings."""
-        bounds = f", bounds={self.bounds}" if self.bounds else ""
+        bounds = "" if self.bounds is None else f", bounds={self.bounds}"
         return f"{self.bin}, {self.step}, {self.window}, {self.window_size:g}{bounds}"
 
     @property
@@ -129,7 +132,8 @@ class DSIFT(nn.Module):
         """Describe images.
 
         Args:
-            image: (h, w), (1, h, w) or (b, 1, h, w), of any floating type, in 0..255.
+            image: (h, w), (1, h, w) or (b, 1, h, w), in 0..255; what is neither single nor
+                double precision becomes single.
 
         Returns:
             (b, 128, rows, columns), nowhere negative.
@@ -138,7 +142,14 @@ class DSIFT(nn.Module):
             ImageError: The image is too small, or not gray.
             NotFinite: It has pixels that are no numbers.
         """
-        raw = self.raw(image)
+        return in_turn(self._checked(image), self._describe)
+
+    def _checked(self, image: Tensor) -> Tensor:
+        least = 3 if self.bounds is not None else self.least
+        return batch_of(image, f"DSIFT({self.extra_repr()})", (least, least), (1,))
+
+    def _describe(self, image: Tensor) -> Tensor:
+        raw = self._histograms(image)
         if self.window == "network":
             squares = raw.square().sum(1, keepdim=True)
             return (raw * (squares + 1e-6).rsqrt()).clamp(max=_MOST)
@@ -147,8 +158,9 @@ class DSIFT(nn.Module):
 
     def raw(self, image: Tensor) -> Tensor:
         """Return the histograms, (b, 128, rows, columns), before they are normalized."""
-        least = 3 if self.bounds else self.least
-        image = batch_of(image, f"DSIFT({self.extra_repr()})", (least, least), (1,))
+        return in_turn(self._checked(image), self._histograms)
+
+    def _histograms(self, image: Tensor) -> Tensor:
         return self._between(image) if self.window == "network" else self._on_pixels(image)
 
     def norms(self, image: Tensor) -> Tensor:
@@ -161,11 +173,16 @@ class DSIFT(nn.Module):
     def _corners(self, height: int, width: int) -> tuple[list[int], list[int]]:
         """Return columns and rows of the frames' first bins."""
         if self.window == "network":
-            return tuple(  # type: ignore[return-value]
-                [3 * self.bin * i for i in range(((side - 2) // self.bin - 5) // 3 + 1)]
-                for side in (width, height)
-            )
-        left, top, right, bottom = self.bounds or (0, 0, width - 1, height - 1)
+            if min(height, width) < self.least:
+                raise ImageError(
+                    f"no descriptor of bins of {self.bin} pixels fits on {height}x{width}: enlarge "
+                    f"the image to {self.least} or more, or take smaller bins"
+                )
+            many = (((side - 2) // self.bin - 5) // 3 + 1 for side in (width, height))
+            across, down = ([self.step * i for i in range(n)] for n in many)
+            return across, down
+        whole_image = (0, 0, width - 1, height - 1)
+        left, top, right, bottom = self.bounds if self.bounds is not None else whole_image
         if left < 0 or top < 0 or right >= width or bottom >= height:
             raise ImageError(
                 f"the bounds {self.bounds} reach beyond the image of {height}x{width} pixels"

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from phosphene.descriptors import gradients
 from phosphene.descriptors.blocks import Variant, normalized
-from phosphene.descriptors.images import batch_of
+from phosphene.descriptors.images import batch_of, in_turn, whole
 from phosphene.descriptors.orientations import Binning, votes
 from phosphene.descriptors.pooling import Axis, histograms, line_histograms, strips
 from phosphene.errors import SettingError
@@ -37,8 +37,8 @@ class HOG(nn.Module):
         surrogate: With hard binning, how much of the bilinear derivative takes part (0 to 1; a
             straight-through estimate). The true derivative is blind to the angles of gradients:
             with it pre-images come out far worse (`docs/describe.md`). Values do not change.
-        exact: Repeat VLFeat's single precision to the last digits in bilinear shares; without it
-            they are more accurate, and differ by up to 2.5e-4 from VLFeat's.
+        exact: Repeat VLFeat's arithmetic to the last digits in bilinear shares of images in
+            single precision; without it they are more accurate, and up to 2.5e-4 off.
 
     The pixels' scale matters a little: VLFeat adds 1e-4 to a block's energy, in units of 0..255.
 
@@ -62,6 +62,7 @@ class HOG(nn.Module):
         ):
             if value not in known:
                 raise SettingError(f"{value!r} is no {name} of HOG: choose {', '.join(known)}")
+        cell, orientations = whole(cell, "cell"), whole(orientations, "orientations")
         if cell < 2 or orientations < 3:
             raise SettingError(
                 f"HOG of {orientations} orientations in cells of {cell} pixels says nothing: give "
@@ -71,7 +72,7 @@ class HOG(nn.Module):
             raise SettingError(f"the authors' network has even cells only, and {cell} was given")
         self.cell, self.orientations, self.variant = cell, orientations, variant
         if not 0 <= surrogate <= 1:
-            raise SettingError(f"a share of {surrogate:g} is none: give a number from 0 to 1")
+            raise SettingError(f"surrogate {surrogate:g} is no share: give a number from 0 to 1")
         self.binning, self.exact, self.surrogate = binning, exact, surrogate
 
     def extra_repr(self) -> str:
@@ -107,8 +108,9 @@ class HOG(nn.Module):
         """Describe images.
 
         Args:
-            image: (h, w), (c, h, w) or (b, c, h, w), c = 1 or 3, of any floating type, in 0..255.
-                Of three channels each pixel's steepest counts.
+            image: (h, w), (c, h, w) or (b, c, h, w), c = 1 or 3, in 0..255; what is neither
+                single nor double precision becomes single. Of three channels each pixel's
+                steepest counts.
 
         Returns:
             (b, channels, rows, columns), nowhere negative.
@@ -117,9 +119,12 @@ class HOG(nn.Module):
             ImageError: The image is too small, or has other channels.
             NotFinite: It has pixels that are no numbers.
         """
-        network = self.variant == "network"
-        channels = (1,) if network else (1, 3)
+        channels = (1,) if self.variant == "network" else (1, 3)
         image = batch_of(image, f"HOG({self.extra_repr()})", (self.least,) * 2, channels)
+        return in_turn(image, self._describe)
+
+    def _describe(self, image: Tensor) -> Tensor:
+        network = self.variant == "network"
         height, width = image.shape[2:]
         rows, columns = self.cells(height, width)
         # VLFeat lets the outermost pixels cast no vote: those that do begin at 1.

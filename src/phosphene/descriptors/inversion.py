@@ -5,7 +5,8 @@ The one energy of all pre-images, with C = 100, no jitter and 300 iterations (th
 
 *Departures*, for all but `quality="paper"`. Adam takes the place of Algorithm 1: descriptors divide
 by the contrast, so that gradients differ by orders of magnitude between flat and steep places,
-which is what it evens out. And hard binning is given a derivative: that of the papers flows
+which is what it evens out. Images are held flat where the code says that they are (`flat`), which
+no descent could reach. And hard binning is given a derivative: that of the papers flows
 through the magnitude of each image gradient alone, and nothing tells the solver where to turn one.
 With a share of the bilinear derivative in its place (`HOG.surrogate`) the same HOG comes out at
 less than half the error: it was the derivative that made it hard to invert, more than what HOG
@@ -14,18 +15,27 @@ forgets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from phosphene.core.network import Network
+from phosphene.core.photographs import prepared, several
 from phosphene.descriptors.dsift import DSIFT
+from phosphene.descriptors.flat import Level, flat_regions
 from phosphene.descriptors.hog import HOG
 from phosphene.descriptors.network import as_network, named
+from phosphene.errors import ImageError
 from phosphene.preimage import caricature as _caricature
 from phosphene.preimage import invert as _invert
+from phosphene.preimage.codes import Codes
 from phosphene.preimage.recipe import Recipe, chosen
-from phosphene.preimage.result import PreImage
+from phosphene.preimage.result import PreImage, joined
 from phosphene.preimage.solvers import Torch
+from phosphene.preimage.watch import Watch
 
 STRENGTH = 100.0
 """C of the match against the priors (thesis 2018, section 5.4.1; IJCV 2016 says 20)."""
@@ -33,27 +43,40 @@ STRENGTH = 100.0
 BEND = 0.3
 """`HOG.surrogate` of pre-images: of 0.15 to 1, what gave the least error on photographs."""
 
-_ADAM = Torch("Adam", {"lr": 2.0, "betas": (0.9, 0.99)})
-USUAL = Recipe("Adam", _ADAM, 250, 50, jitter=1, convergence=None)
+_ON_GPU = 32
+
+
+def _adam(steps: int, name: str) -> Recipe:
+    """Go fast at first and slowly at the end: faint places need steps of a fraction of a gray."""
+    solver = Torch("Adam", {"lr": 8.0, "betas": (0.9, 0.9)}, halving=steps / 5)
+    return Recipe(name, solver, steps, jitter=1, convergence=None)
+
+
+USUAL = _adam(300, "Adam")
 RECIPES: Mapping[str, Recipe] = {
-    "fast": Recipe("fast", _ADAM, 100, 30, jitter=1, convergence=None),
+    "fast": _adam(100, "fast"),
     "paper": Recipe("papers'", steps=300, jitter=1, convergence=None),
-    "best": Recipe("best", _ADAM, 800, 150, jitter=1, convergence=None),
+    "best": _adam(1000, "best"),
 }
 
 
-def network_for(descriptor: HOG | DSIFT | str, quality: Recipe | str | None = None) -> Network:
+def network_for(descriptor: HOG | DSIFT | str, literal: bool = False) -> Network:
     """Return the network to find a pre-image with: with a derivative that helps, where allowed.
 
     Args:
         descriptor: It, or its name.
-        quality: `"paper"` leaves the true derivative.
+        literal: Leave the true derivative.
     """
-    chosen_one = named(descriptor)
+    module = named(descriptor)
     label = descriptor if isinstance(descriptor, str) else ""
-    if quality != "paper" and isinstance(chosen_one, HOG):
-        chosen_one = chosen_one.bent(BEND)
-    return as_network(chosen_one, name=label)
+    if not literal and isinstance(module, HOG):
+        module = module.bent(BEND)
+    return as_network(module, name=label)
+
+
+def literal(recipe: Recipe) -> bool:
+    """Whether a recipe is the papers', and to be taken to the letter."""
+    return recipe.name == RECIPES["paper"].name
 
 
 def invert(
@@ -61,9 +84,11 @@ def invert(
     photo: Any,
     *,
     strength: float = STRENGTH,
+    repeats: int = 1,
     quality: Recipe | str | None = None,
     steps: int | None = None,
     batch: int | None = None,
+    watch: Watch | None = None,
     **more: Any,
 ) -> PreImage:
     """Find images that a descriptor takes for the given ones.
@@ -72,11 +97,13 @@ def invert(
         descriptor: HOG or SIFT, or one of the papers' by name: `"hog"`, `"hogb"`, `"dsift"`.
         photo: A photograph, or several of one size, at their own size and in gray; or `Codes`.
         strength: C, the weight of the match against the priors.
-        quality: `"fast"`, `"paper"` (Algorithm 1 and the true derivative), `"best"`, or a
-            `Recipe`; Adam, 300 iterations, if `None`.
+        repeats: How many pre-images of each photograph, from different noise.
+        quality: `"fast"`, `"paper"` (Algorithm 1, the true derivative, nothing held flat),
+            `"best"`, or a `Recipe`; Adam, 300 iterations, if `None`.
         steps: In place of the recipe's iterations.
-        batch: Most images at a time; one after another on a CPU if `None`.
-        more: What else `phosphene.invert` takes: `repeats`, `mask`, `priors`, `seed`, `watch`.
+        batch: Most images at a time; one after another on a CPU, 32 on a GPU if `None`.
+        watch: Progress, snapshots, and where to keep the state.
+        more: What else `phosphene.invert` takes: `mask`, `priors`, `seed`.
 
     Returns:
         Gray pre-images, with the relative error of each: `||phi(x) - phi0|| / ||phi0||`.
@@ -84,10 +111,72 @@ def invert(
     Raises:
         ImageError: A photograph cannot be read, is too small, or they are not of one size.
     """
-    net = network_for(descriptor, quality)
     recipe = chosen(dict(RECIPES), quality, USUAL, steps)
-    batch = batch or (1 if net.device.type == "cpu" else None)
-    return _invert.invert(net, photo, "", strength=strength, quality=recipe, batch=batch, **more)
+    net = network_for(descriptor, literal(recipe))
+    asked = {"strength": strength, "repeats": repeats, **more}
+    most = max(1, (batch or (1 if net.device.type == "cpu" else _ON_GPU)) // repeats)
+    chunks = list(_codes(photo, most) if isinstance(photo, Codes) else _images(net, photo, most))
+    found: list[PreImage] = []
+    for number, (names, given, size) in enumerate(chunks):
+        how = recipe
+        if not literal(recipe) and recipe.parameters == "pixels" and not recipe.transforms:
+            how = levelled(net, given, size, recipe, repeats)
+        part = (watch or Watch()).part(number, len(chunks))
+        result = _invert.invert(net, given, "", quality=how, batch=batch, watch=part, **asked)
+        named = tuple(name for name in names for _ in range(repeats))
+        found.append(replace(result, names=named[: len(result)]) if names else result)
+        if result.interrupted:
+            break
+    return joined(found)
+
+
+Chunk = tuple[tuple[str, ...], Any, tuple[int, int]]
+"""Names, images or codes, and (h, w) of the images."""
+
+
+def _images(net: Network, photo: Any, most: int) -> Iterator[Chunk]:
+    ready = list(prepared(net, several(photo)))
+    sizes = {(int(p.image.shape[2]), int(p.image.shape[3])) for p in ready}
+    if len(sizes) != 1:
+        listed = ", ".join(f"{h}x{w}" for h, w in sorted(sizes)) or "none"
+        raise ImageError(
+            f"photographs of one size are needed, as descriptors see them as they are, and there "
+            f"are {listed}: invert them one at a time, or crop them alike"
+        )
+    (size,) = sizes
+    for start in range(0, len(ready), most):
+        some = ready[start : start + most]
+        seen = [net.preprocessing.in_own_channels(p.image) for p in some]
+        yield tuple(p.name for p in some), torch.cat(seen), size
+
+
+def _codes(codes: Codes, most: int) -> Iterator[Chunk]:
+    size = codes.size or as_network("hog").preprocessing.input_size
+    for start in range(0, len(codes.values), most):
+        values = codes.values[start : start + most]
+        names = tuple(codes.name(i) for i in range(start, start + len(values)))
+        yield names, Codes(values, size=size, layer=codes.layer), size
+
+
+def levelled(
+    net: Network, given: Tensor | Codes, size: tuple[int, int], recipe: Recipe, repeats: int = 1
+) -> Recipe:
+    """Hold images flat where the descriptor says they are; see `flat`.
+
+    Args:
+        net: From `network_for`.
+        given: Images (b, c, h, w), or codes of them.
+        size: (h, w) of the images.
+        recipe: How the energy is descended.
+        repeats: How many pre-images of each.
+    """
+    assert isinstance(net.module, HOG | DSIFT)
+    with torch.no_grad():
+        code = given.values if isinstance(given, Codes) else net.output(given)
+    regions = flat_regions(net.module, code, size).repeat_interleave(repeats, 0)
+    if not regions.any():
+        return recipe
+    return replace(recipe, operators=(*recipe.operators, Level(regions.to(net.device))))
 
 
 def caricature(
@@ -104,5 +193,5 @@ def caricature(
     Returns:
         One gray image for each photograph.
     """
-    net = network_for(descriptor, quality)
+    net = network_for(descriptor)
     return _caricature.caricature(net, photo, "", quality=quality, jitter=1, **more)

@@ -103,6 +103,7 @@ class Circle:
 
     @classmethod
     @lru_cache(maxsize=32)
+    @torch.inference_mode(False)
     def of(cls, half: int, dtype: torch.dtype, device: torch.device) -> Circle:
         """Make the tables of a number of undirected bins."""
         angles = torch.arange(half, dtype=torch.float64) * (math.pi / half)

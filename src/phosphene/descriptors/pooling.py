@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,7 +47,9 @@ class Axis:
     cell: int
     first: int = 0
 
-    @lru_cache(maxsize=64)  # noqa: B019  an axis is a value
+    # An axis is a value; and what is kept must serve where gradients are wanted, too.
+    @lru_cache(maxsize=64)  # noqa: B019
+    @torch.inference_mode(False)
     def nearest(self, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
         """Return for each pixel the cell below it, and the share of that one.
 
@@ -60,6 +63,7 @@ class Axis:
         return below.to(device=device, dtype=torch.int32), share
 
     @lru_cache(maxsize=64)  # noqa: B019
+    @torch.inference_mode(False)
     def matrix(self, dtype: torch.dtype, device: torch.device) -> Tensor:
         """Return (cells, pixels): each pixel's share in each cell."""
         below, share = self.nearest(dtype, device)
@@ -165,16 +169,53 @@ class Windows:
 
     def across(self, maps: Tensor) -> Tensor:
         """Sum along rows: (..., pixels) to (..., n)."""
-        parts = [maps[..., p] @ self.weights[r, p].T for r, p in self.stretches]
-        return torch.cat(parts, -1)
+        result: Tensor = _Across.apply(maps, self)  # type: ignore[no-untyped-call]
+        return result
 
     def down(self, maps: Tensor) -> Tensor:
         """Sum along columns: (b, pixels, w) to (b, n, w)."""
-        parts = [self.weights[r, p] @ maps[:, p] for r, p in self.stretches]
+        result: Tensor = _Down.apply(maps, self)  # type: ignore[no-untyped-call]
+        return result
+
+
+class _Across(torch.autograd.Function):
+    """The sums of `Windows` along rows; the way back is gathered in one place."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, windows: Windows) -> Tensor:
+        ctx.windows = windows
+        parts = [maps[..., p] @ windows.weights[r, p].T for r, p in windows.stretches]
+        return torch.cat(parts, -1)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
+        weights = ctx.windows.weights
+        whole = slopes[0].new_zeros(*slopes[0].shape[:-1], weights.shape[1])
+        for rows, pixels in ctx.windows.stretches:
+            whole[..., pixels] += slopes[0][..., rows] @ weights[rows, pixels]
+        return whole, None
+
+
+class _Down(torch.autograd.Function):
+    """The sums of `Windows` along columns; the way back is gathered in one place."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, windows: Windows) -> Tensor:
+        ctx.windows = windows
+        parts = [windows.weights[r, p] @ maps[:, p] for r, p in windows.stretches]
         return torch.cat(parts, -2)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
+        weights = ctx.windows.weights
+        whole = slopes[0].new_zeros(len(slopes[0]), weights.shape[1], slopes[0].shape[-1])
+        for rows, pixels in ctx.windows.stretches:
+            whole[:, pixels] += weights[rows, pixels].T @ slopes[0][:, rows]
+        return whole, None
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)
 def windows(
     pixels: int,
     centres: tuple[tuple[int, ...], ...],

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
@@ -77,7 +78,7 @@ class Template:
     name: str = "template"
 
     def __post_init__(self) -> None:
-        weights = torch.as_tensor(self.weights).detach().float()
+        weights = _numbers(self.weights, self.name)
         if weights.dim() != 3 or not weights.numel():
             raise SettingError(
                 f"{self.name} has weights of shape {tuple(weights.shape)}, and (rows, columns, "
@@ -98,7 +99,7 @@ class Template:
             raise NotFinite(f"{self.name} has weights that are not finite numbers: train it again")
         if depth == _DPM:
             weights = weights[..., _VLFEAT_FROM_DPM]
-        weights = weights[..., :channels].clone()
+        weights = weights[..., :channels].contiguous()
         if not bool(weights.any()):
             raise UnitError(f"all weights of {self.name} are 0: there is nothing that it looks for")
         object.__setattr__(self, "weights", weights)
@@ -139,8 +140,8 @@ class Template:
                 f"a {type(svm).__name__} without coef_ is no fitted linear model: fit it, and "
                 "give the last step of a pipeline whose other steps leave HOG as it is"
             )
-        rows = torch.as_tensor(found.toarray() if hasattr(found, "toarray") else found)
-        rows = rows.reshape(-1, rows.shape[-1]).float()
+        rows = _numbers(found.toarray() if hasattr(found, "toarray") else found, "coef_")
+        rows = rows.reshape(-1, rows.shape[-1] if rows.dim() else 1)
         if not layout.startswith("channels ") or layout[9:] not in ("first", "last"):
             raise SettingError(f"{layout!r} is no layout: choose 'channels first' or 'last'")
         weights = _of_label(rows, list(getattr(svm, "classes_", ())), label)
@@ -213,6 +214,18 @@ class _Window(nn.Module):
                 f"and {image.shape[2]}x{image.shape[3]} were given: enlarge it"
             )
         return conv2d(cells, self.weights)
+
+
+def _numbers(given: Any, name: str) -> Tensor:
+    """Copy an array of any memory layout, a list or a tensor."""
+    if isinstance(given, Tensor):
+        return given.detach().float().clone()
+    try:
+        return torch.from_numpy(np.array(given, "f8", order="C")).float()
+    except (TypeError, ValueError):
+        raise SettingError(
+            f"{name} is no array of numbers: give weights (rows, columns, channels)"
+        ) from None
 
 
 def titled(name: str, hog: HOG) -> str:

@@ -281,4 +281,4 @@ def _checked(own: Struct, weights: NDArray[Any]) -> Weights:
         )
     if weights.dtype.kind not in "fiu" or not (np.abs(weights.astype("f8")) < _LARGEST).all():
         raise own.error("has weights that are not finite numbers: fetch it again")
-    return np.ascontiguousarray(weights, np.float32)
+    return np.array(weights, np.float32, order="C")

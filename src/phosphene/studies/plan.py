@@ -158,9 +158,11 @@ def identity(net: Network) -> dict[str, Any]:
 
 def _source() -> str:
     """Tell how images are found: between releases the version alone does not."""
+    import phosphene.descriptors
     import phosphene.preimage
 
-    files = sorted(Path(phosphene.preimage.__path__[0]).glob("*.py"))
+    rooms = (phosphene.preimage, phosphene.descriptors)
+    files = [file for room in rooms for file in sorted(Path(room.__path__[0]).glob("*.py"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 

@@ -82,6 +82,12 @@ _ALL = (
         "photos layers strengths",
     ),
     _info(
+        "descriptors",
+        "HOG, bilinear HOG and dense SIFT inverted; no network is used",
+        "IJCV tab 4, fig 4; Th tab 5.2, fig 5.4",
+        "photos",
+    ),
+    _info(
         "strength",
         "one layer inverted at several strengths C",
         "IJCV fig 2 left; Th fig 5.2 left",
