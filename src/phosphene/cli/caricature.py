@@ -29,11 +29,18 @@ large forms first and fine ones on top.
 [b]Examples[/b]
   phosphene caricature cat.jpg -m NET.caffemodel -l conv5
   phosphene caricature cat.jpg -l pool5 --octaves 4 -o dream.png
+  phosphene caricature cat.jpg --descriptor dsift
   phosphene caricature photos/ -l conv4 -C 0.1 -o out/ --movie out.gif
 """
     + preimages.EPILOG
 )
 
+Strength = Annotated[
+    float | None,
+    typer.Option("--strength", "-C", metavar="C", callback=preimages.positive,
+                 help="Weight of what is exaggerated against the priors.", show_default="1; 100 "
+                 "for descriptors", rich_help_panel=preimages.WHAT),
+]  # fmt: skip
 Octaves = Annotated[
     int,
     typer.Option(metavar="N", min=1, rich_help_panel=preimages.WHAT,
@@ -51,7 +58,7 @@ def caricature(
     photos: preimages.Photos,
     layer: preimages.Layer = None,
     descriptor: preimages.Descriptor = None,
-    strength: preimages.Strength = 1.0,
+    strength: Strength = None,
     octaves: Octaves = 1,
     ratio: Ratio = 1.4,
     *,
@@ -74,10 +81,12 @@ def caricature(
     recipe = descending.recipe(library.RECIPES, library.USUAL)
     with run:
         if descriptor:
-            from phosphene.descriptors.inversion import network_for
+            from phosphene.descriptors.inversion import STRENGTH, network_for
 
+            weight = STRENGTH if strength is None else strength
             net, where, batch = network_for(descriptor), "", descending.batch or 1
         else:
+            weight = 1.0 if strength is None else strength
             net = network.open()
             where = preimages.a_layer(net, layer, network.model)
             batch = descending.most(net[where])
@@ -87,7 +96,7 @@ def caricature(
                 net,
                 list(chunk),
                 where,
-                strength=strength,
+                strength=weight,
                 octaves=octaves,
                 ratio=ratio,
                 priors=descending.priors(),

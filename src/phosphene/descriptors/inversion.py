@@ -180,13 +180,19 @@ def levelled(
 
 
 def caricature(
-    descriptor: HOG | DSIFT | str, photo: Any, *, quality: Recipe | str | None = None, **more: Any
+    descriptor: HOG | DSIFT | str,
+    photo: Any,
+    *,
+    strength: float = STRENGTH,
+    quality: Recipe | str | None = None,
+    **more: Any,
 ) -> PreImage:
     """Exaggerate what a descriptor sees in photographs.
 
     Args:
         descriptor: HOG or SIFT, or one of the papers' by name.
         photo: A photograph, or several of one size, at their own size and in gray.
+        strength: C. Descriptors are bounded: at the 1 that suits networks the priors win.
         quality: As `phosphene.caricature` has it.
         more: What else that takes.
 
@@ -194,4 +200,6 @@ def caricature(
         One gray image for each photograph.
     """
     net = network_for(descriptor)
-    return _caricature.caricature(net, photo, "", quality=quality, jitter=1, **more)
+    more = {"batch": 1 if net.device.type == "cpu" else None, **more}
+    how = {"strength": strength, "quality": quality, "jitter": 1, **more}
+    return _caricature.caricature(net, photo, "", **how)

@@ -23,8 +23,11 @@ import torch
 from torch import Tensor
 
 from phosphene.core.photographs import prepared
+from phosphene.descriptors.dictionary import Dictionary
+from phosphene.descriptors.glyphs import glyphs
 from phosphene.descriptors.hog import HOG
 from phosphene.descriptors.inversion import RECIPES, STRENGTH, USUAL, invert, network_for
+from phosphene.errors import ImageError
 from phosphene.image import to_image
 from phosphene.panel import Table, Tile
 from phosphene.preimage.recipe import chosen
@@ -37,22 +40,34 @@ PAPERS = {"hoggles": 60.1, "hog": 36.6, "hogb": 11.5, "dsift": 9.4}
 """The errors of IJCV 2016, table 4, per cent."""
 _TITLES = {"hoggles": "HOGgles", "hog": "HOG", "hogb": "HOGb", "dsift": "DSIFT"}
 _ROWS = 8
+# A dictionary of many atoms needs many photographs.
+_ATOMS, _FEW_ATOMS, _MANY = 1024, 256, 20
 _VLFEAT = HOG(8)
 
 
 def descriptors(plan: Plan) -> Findings:
     """Invert photographs from HOG, HOG with bilinear binning, and dense SIFT; see `Plan`."""
     demand_photos(plan, "descriptors")
-    methods = ("hoggles", "hog", "hogb", "dsift") if len(plan.photos) > 1 else _OWN
-    total = len(methods) * len(plan.photos)
+    numbers = range(len(plan.photos))
+    total = len(_TITLES) * len(plan.photos)
     cells: dict[str, list[Cell]] = {}
-    for method in methods:
-        cells[method] = []
-        for number in range(len(plan.photos)):
-            done = sum(map(len, cells.values()))
-            plan.tick(done, total, f"{_TITLES[method]}, {plan.names[number]}")
-            find = _by_dictionary if method == "hoggles" else _by_descent
-            cells[method].append(find(plan, method, number))
+    warnings = []
+    learned: dict[int, Dictionary] = {}
+    for method, title in _TITLES.items():
+        own: list[Cell] = []
+        try:
+            for number in numbers:
+                plan.tick(sum(map(len, cells.values())) + number, total, f"{title}, {number + 1}")
+                if method == "hoggles":
+                    own.append(_by_dictionary(plan, number, learned))
+                else:
+                    own.append(_by_descent(plan, method, number))
+        except ImageError as error:
+            if method != "hoggles":
+                raise
+            warnings.append(f"HOGgles is left out: {error}")
+            continue
+        cells[method] = own
     plan.tick(total, total, "done")
     found = {method: _summary([c.values for c in own]) for method, own in cells.items()}
     return Findings(
@@ -60,7 +75,7 @@ def descriptors(plan: Plan) -> Findings:
         f"What inversion recovers from HOG and SIFT, {plural(len(plan.photos), 'photograph')}",
         (_table(found),),
         rows=tuple(
-            (plan.names[i], _tiles({m: own[i] for m, own in cells.items()}))
+            (plan.names[i], _tiles(plan, i, {m: own[i] for m, own in cells.items()}))
             for i in range(min(_ROWS, len(plan.photos)))
         ),
         facts={
@@ -70,6 +85,7 @@ def descriptors(plan: Plan) -> Findings:
             "recipe": str(chosen(dict(RECIPES), plan.quality, USUAL, plan.steps)),
             "seed": str(plan.seed),
         },
+        warnings=tuple(warnings),
         data={
             "methods": [{"method": m, "papers": PAPERS[m], **v} for m, v in found.items()],
             "photographs": [
@@ -78,9 +94,6 @@ def descriptors(plan: Plan) -> Findings:
             ],
         },
     )
-
-
-_OWN = ("hog", "hogb", "dsift")
 
 
 def _by_descent(plan: Plan, method: str, number: int) -> Cell:
@@ -114,46 +127,43 @@ def _by_descent(plan: Plan, method: str, number: int) -> Cell:
     return plan.ledger.cell(key, computed)
 
 
-def _by_dictionary(plan: Plan, method: str, number: int) -> Cell:
+def _by_dictionary(plan: Plan, number: int, learned: dict[int, Dictionary]) -> Cell:
     """Invert by what is learned from the photographs of the other parity."""
-    from phosphene.descriptors.dictionary import Dictionary
-
     net = network_for("hog", literal=True)
+    atoms = _ATOMS if len(plan.photos) >= _MANY else _FEW_ATOMS
     others = [i for i in range(len(plan.photos)) if i % 2 != number % 2]
     key = {
         "what": "paired dictionary",
         "network": identity(net),
         "photo": plan.photo_ids[number],
         "learned from": sorted(plan.photo_ids[i] for i in others),
+        "atoms": atoms,
         "seed": plan.seed,
     }
 
     def computed() -> Cell:
-        memory = _dictionaries(plan)
-        if number % 2 not in memory:
+        if number % 2 not in learned:
+            if not others:
+                raise ImageError("there are no other photographs to learn from: give two or more")
             assert isinstance(net.module, HOG)
-            chosen_photos = [plan.photos[i] for i in others]
-            memory[number % 2] = Dictionary.learned(chosen_photos, net.module, seed=plan.seed)
-        dictionary = memory[number % 2]
+            photos = [plan.photos[i] for i in others]
+            learned[number % 2] = Dictionary.learned(photos, net.module, atoms, seed=plan.seed)
+        dictionary = learned[number % 2]
         (ready,) = prepared(net, [plan.photos[number]])
         gray = net.preprocessing.in_own_channels(ready.image)
+        # It paints whole cells.
+        side = dictionary.descriptor.cell
+        height, width = (n // side * side for n in gray.shape[2:])
+        own = gray[..., :height, :width]
         with torch.no_grad():
-            code = net.output(gray)
+            code = net.output(own)
             started = time.perf_counter()
             painted = dictionary.invert(code)
             seconds = time.perf_counter() - started
-            own = gray[..., : painted.shape[2], : painted.shape[3]]
-            error = _relative(net.output(painted), net.output(own))
+            error = _relative(net.output(painted), code)
         return _cell(error, own, painted, seconds)
 
     return plan.ledger.cell(key, computed)
-
-
-_LEARNED: dict[int, dict[int, Any]] = {}
-
-
-def _dictionaries(plan: Plan) -> dict[int, Any]:
-    return _LEARNED.setdefault(id(plan), {})
 
 
 def _cell(error: float, original: Tensor, found: Tensor, seconds: float) -> Cell:
@@ -206,9 +216,17 @@ def _table(found: dict[str, dict[str, float]]) -> Table:
     )
 
 
-def _tiles(cells: dict[str, Cell]) -> tuple[Tile, ...]:
+def _tiles(plan: Plan, number: int, cells: dict[str, Cell]) -> tuple[Tile, ...]:
+    """Return a row of figure 4: the photograph, HOG's glyphs, and what each method finds."""
     first = next(iter(cells.values()))
-    tiles = [Tile(first.images["original"], "image")]
+    net = network_for("hog", literal=True)
+    with torch.no_grad():
+        code = net.output(net.prepare(plan.photos[number])[0])
+    drawn = to_image(glyphs(code, variant="network", size=15)[0])
+    tiles = [
+        Tile(first.images["original"], "image"),
+        Tile(drawn.resize(first.images["original"].size), "HOG glyphs"),
+    ]
     for method, cell in cells.items():
         tiles.append(Tile(cell.images["found"], f"{_TITLES[method]}: {cell.values['error']:.0%}"))
     return tuple(tiles)
