@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "studies": BASE | {"core", "zoo", "saliency", "preimage", "descriptors", "view"},
     "cli": BASE
     | {"core", "formats", "zoo", "saliency", "preimage", "descriptors", "view", "studies"},
-    "__init__": {"core", "errors", "preimage", "saliency", "zoo"},
+    "__init__": {"core", "descriptors", "errors", "preimage", "saliency", "zoo"},
     "__main__": {"cli"},
 }
 BANNED = {"utils", "util", "misc", "helpers", "helper", "common", "commons", "tools"}

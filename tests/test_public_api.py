@@ -8,10 +8,10 @@ import sys
 import phosphene
 
 NAMES = [
-    "ARCHITECTURES", "Codes", "DECONVNET", "Direction", "Explanation", "GUIDED", "LATTICE",
-    "Maxima", "Network", "PhospheneError", "PreImage", "Preprocessing", "ReceptiveField", "Recipe",
-    "Representation", "Reversal", "SALIENCY", "Saliency", "Tape", "Unit", "Watch", "activate",
-    "backward", "caricature", "class_model", "explain", "explain_many", "invert",
+    "ARCHITECTURES", "Codes", "DECONVNET", "DSIFT", "Direction", "Explanation", "GUIDED", "HOG",
+    "LATTICE", "Maxima", "Network", "PhospheneError", "PreImage", "Preprocessing", "ReceptiveField",
+    "Recipe", "Representation", "Reversal", "SALIENCY", "Saliency", "Tape", "Unit", "Watch",
+    "activate", "backward", "caricature", "class_model", "explain", "explain_many", "invert",
     "measure_maxima", "open_network", "register_rule", "style", "ten_crop", "texture",
 ]  # fmt: skip
 

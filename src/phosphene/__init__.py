@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from phosphene.core.rules import Reversal as Reversal
     from phosphene.core.tape import Tape as Tape
     from phosphene.core.unit import Unit as Unit
+    from phosphene.descriptors.dsift import DSIFT as DSIFT
+    from phosphene.descriptors.hog import HOG as HOG
     from phosphene.errors import PhospheneError as PhospheneError
     from phosphene.preimage.activate import Direction as Direction
     from phosphene.preimage.activate import activate as activate
@@ -49,9 +51,11 @@ _HOMES = {
     "ARCHITECTURES": "core.rules",
     "Codes": "preimage.codes",
     "DECONVNET": "core.rules",
+    "DSIFT": "descriptors.dsift",
     "Direction": "preimage.activate",
     "Explanation": "saliency.result",
     "GUIDED": "core.rules",
+    "HOG": "descriptors.hog",
     "LATTICE": "core.rules",
     "Maxima": "preimage.maxima",
     "Network": "core.network",

@@ -14,8 +14,8 @@ from phosphene.studies.registry import STUDIES, Need, StudyInfo, study
 from tests.studies import fake
 
 NAMES = (
-    "errors initialisations naturalness strength beta jitter layers multiple scale bias locality "
-    "streams units classes caricatures pairs votes solvers class-models"
+    "errors initialisations naturalness descriptors strength beta jitter layers multiple scale "
+    "bias locality streams units classes caricatures pairs votes solvers class-models"
 ).split()
 
 
