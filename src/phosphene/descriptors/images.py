@@ -73,4 +73,4 @@ def in_turn(image: Tensor, describe: Callable[[Tensor], Tensor]) -> Tensor:
     many = max(1, _TOGETHER // (image.shape[2] * image.shape[3]))
     if image.is_cuda or len(image) <= many:
         return describe(image)
-    return torch.cat([describe(some) for some in torch.split(image, many)])
+    return torch.cat([describe(part) for part in torch.split(image, many)])

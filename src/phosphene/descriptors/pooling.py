@@ -16,7 +16,7 @@ from torch import Tensor
 
 from phosphene.descriptors.orientations import Vote
 
-_STRIP = 1 << 15
+_STRIP = 1 << 16
 _ON_GPU = 1 << 24
 _CHUNK = 32
 
