@@ -129,7 +129,7 @@ def test_the_demo_brings_its_photographs(run: Run, desk: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("erors",), 2, "there is no study 'erors'; did you mean 'errors'?"),
+        (("erors",), 2, "there is no study 'erors'; did you mean 'errors' or 'descriptors'?"),
         (("fake", "cat.png", "-l", "conv"), 2, "the study fake takes no --layer"),
         (("fake", "cat.png", "-c", "cat"), 2, "the study fake takes no --class"),
         (("fake", "cat.png", "-C", "0"), 2, "--strength '0' is no strength"),

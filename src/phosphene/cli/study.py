@@ -31,6 +31,7 @@ Without a name, the studies are listed.
   phosphene study pairs photos/ -l pool1 -l fc8 -C none -C 100 -C 1
   phosphene study votes votes-*.csv
 """
+_QUALITIES = ("fast", "paper", "best")
 # What of the plan an option fills, and the option.
 _OPTIONS = {
     "layers": "--layer",
@@ -76,6 +77,9 @@ def study(
             raise typer.BadParameter(f"the study {name} takes no {_OPTIONS[need]}")
     if photos and not info.needs & {"photos", "votes"}:
         raise typer.BadParameter(f"the study {name} takes no photographs")
+    if quality is not None and quality not in _QUALITIES:
+        offer = nearest(quality, _QUALITIES) or f": choose {', '.join(_QUALITIES)}"
+        raise typer.BadParameter(f"--quality {quality!r} is none{offer}")
     strengths = studying.read_strengths(strength or [])
     place = studying.folder(out or f"study-{name}")
     if "votes" in info.needs:
