@@ -143,7 +143,7 @@ def test_overlapping_patches_are_averaged_as_said(learned: Dictionary) -> None:
             x = torch.stack(cells, 1).flatten()
             x = (x - x.mean()) / (x - x.mean()).norm()
             patch = (learned.image @ lasso(learned.code, x[None], learned.weight)[0]).view(40, 40)
-            patch = patch / patch.norm()
+            patch = patch / patch.norm() * codes[0, :, row, column].norm()
             for y in range(max(0, 8 * row - 16), min(rows * 8, 8 * row + 24)):
                 for z in range(max(0, 8 * column - 16), min(columns * 8, 8 * column + 24)):
                     far = (y - 8 * row - 3.5) ** 2 + (z - 8 * column - 3.5) ** 2

@@ -75,6 +75,10 @@ def test_pictures_are_stretched_each_by_itself_and_no_code_is_black() -> None:
     picture = glyphs(codes, variant="network", size=9)
     assert picture.shape == (3, 1, 18, 45)
     assert picture.amax((1, 2, 3)).tolist() == [1, 1, 0]
+    lone = torch.zeros(1, 27, 1, 1)
+    lone[0, 20] = 3
+    assert glyphs(lone, variant="network").max() == 0.5
+    assert glyphs(lone, variant="network", brightest=3).max() == 1
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:

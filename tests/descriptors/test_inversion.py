@@ -122,6 +122,7 @@ def test_a_caricature_is_more_of_the_same() -> None:
 def test_names_and_settings() -> None:
     assert as_network("hogb").module.binning == "bilinear"
     assert network_for(HOG(4)).module.surrogate == BEND
+    assert network_for("hogb").module.surrogate == 0
     assert network_for("hog", literal=True).module.surrogate == 0
     assert as_network(DSIFT(5)).name == "DSIFT (5, 5, gaussian, 2)"
     assert set(RECIPES) == {"fast", "paper", "best"}

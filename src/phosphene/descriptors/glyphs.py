@@ -6,8 +6,8 @@ strokes of a cell add.
 
 *Reference.* Felzenszwalb et al., PAMI 2010 (their `HOGpicture`); VLFeat's `vl_hog_render`.
 
-*Departure.* Both draw strokes in whole pixels and turn them by nearest neighbours; these are
-antialiased. Directed channels are left out, being the same contrast once more.
+*Departure.* Strokes are antialiased. Directed channels are left out, being the same contrast once
+more.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from phosphene.descriptors.blocks import Variant
 from phosphene.errors import ImageError, NotFinite, SettingError
 
 _LEAST = 3
-_THICKNESS = 0.08
+_THICKNESS = 0.035
+"""Half of a stroke's, as a share of the glyph."""
 
 
 def glyphs(
@@ -43,8 +44,8 @@ def glyphs(
             are averaged.
         size: Side of a cell's glyph, pixels.
         negative: Draw what is below zero in place of what is above.
-        brightest: The value that is drawn in white; each picture's own brightest pixel if `None`.
-            Give it to compare pictures, as of a detector's positive and negative weights.
+        brightest: The contrast whose stroke is white; twice a picture's largest if `None`. Give
+            it to compare pictures, as of a detector's positive and negative weights.
 
     Returns:
         (b, 1, rows * size, columns * size) in [0, 1], white strokes on black.
@@ -71,8 +72,9 @@ def glyphs(
     picture = stars.reshape(batch, 1, rows * size, columns * size)
     if brightest is not None:
         return (picture / brightest).clamp_(max=1)
-    white = picture.amax((1, 2, 3), keepdim=True)
-    return picture / white.masked_fill(white == 0, 1)
+    # Strokes add in the middle of a star, which may be whiter than white so that they are seen.
+    white = 2 * weights.amax((1, 2, 3)).view(-1, 1, 1, 1)
+    return (picture / white.masked_fill(white == 0, 1)).clamp_(max=1)
 
 
 def strokes(orientations: int, size: int) -> Tensor:

@@ -69,7 +69,7 @@ def network_for(descriptor: HOG | DSIFT | str, literal: bool = False) -> Network
     """
     module = named(descriptor)
     label = descriptor if isinstance(descriptor, str) else ""
-    if not literal and isinstance(module, HOG):
+    if not literal and isinstance(module, HOG) and module.binning == "hard":
         module = module.bent(BEND)
     return as_network(module, name=label)
 
