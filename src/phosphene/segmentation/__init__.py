@@ -1,0 +1,1 @@
+"""Masks and boxes of objects, from classifiers that were told labels alone."""
