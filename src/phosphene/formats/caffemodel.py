@@ -179,7 +179,8 @@ def _joined(pieces: list[NDArray[np.float32 | np.float64]]) -> NDArray[np.float3
     if not pieces:
         return np.empty(0, np.float32)
     joined = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-    return joined.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is found as such
+        return joined.astype(np.float32, copy=False)
 
 
 def _text(data: memoryview, field: Field) -> str:

@@ -188,10 +188,8 @@ def _of_photograph(phi: Representation, photo: Prepared) -> Target:
     size = (int(photo.image.shape[2]), int(photo.image.shape[3]))
     code = phi(photo.image)
     if not code.any():
-        where = f"layer {phi.layer!r}" if phi.layer else "the output"
-        raise UnitError(
-            f"every component of {where} is 0 on {photo.name}: choose another layer or image"
-        )
+        where, other = (f"layer {phi.layer!r}", "layer") if phi.layer else ("the output", "image")
+        raise UnitError(f"every component of {where} is 0 on {photo.name}: choose another {other}")
     return Target(photo.name, code, 0, size, photo.image)
 
 
