@@ -15,7 +15,8 @@ from tests.studies import fake
 
 NAMES = (
     "errors initialisations naturalness descriptors strength beta jitter layers multiple scale "
-    "bias locality streams units classes caricatures pairs votes solvers class-models"
+    "bias locality streams units classes caricatures pairs votes solvers class-models "
+    "correspondence invariance"
 ).split()
 
 

@@ -187,6 +187,18 @@ _ALL = (
         "classes repeats",
         home="phosphene.studies.class_models:class_models",
     ),
+    _info(
+        "correspondence",
+        "does a network know that two noses are the same thing? on drawn scenes",
+        "Zeiler & Fergus 2014, section 4.3, table 1",
+        "layers classes",
+    ),
+    _info(
+        "invariance",
+        "how codes and the class change as photographs are moved, enlarged, turned",
+        "Zeiler & Fergus 2014, fig 5",
+        "photos layers",
+    ),
 )
 
 STUDIES: dict[str, StudyInfo] = {info.name: info for info in _ALL}
