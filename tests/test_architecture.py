@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "descriptors": BASE | {"core", "formats", "preimage"},
     "view": BASE,
     "studies": BASE
-    | {"core", "zoo", "saliency", "segmentation", "preimage", "descriptors", "view"},
+    | {"core", "worlds", "zoo", "saliency", "segmentation", "preimage", "descriptors", "view"},
     "cli": BASE
     | {
         "core",
