@@ -21,7 +21,10 @@ from phosphene.cli import (
     explain,
     invert,
     layers,
+    localize,
     models,
+    occlude,
+    segment,
     study,
     style,
     texture,
@@ -55,6 +58,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("explain", help=explain.HELP, no_args_is_help=True)(explain.explain)
+app.command("occlude", help=occlude.HELP, no_args_is_help=True)(occlude.occlude)
 app.command("invert", help=invert.HELP, no_args_is_help=True)(invert.invert)
 app.command("activate", help=activate.HELP, no_args_is_help=True)(activate.activate)
 app.command("caricature", help=caricature.HELP, no_args_is_help=True)(caricature.caricature)
@@ -62,6 +66,8 @@ app.command("class-model", help=class_model.HELP, no_args_is_help=True)(class_mo
 app.command("texture", help=texture.HELP, no_args_is_help=True)(texture.texture)
 app.command("style", help=style.HELP, no_args_is_help=True)(style.style)
 app.command("describe", help=describe.HELP, no_args_is_help=True)(describe.describe)
+app.command("segment", help=segment.HELP, no_args_is_help=True)(segment.segment)
+app.command("localize", help=localize.HELP, no_args_is_help=True)(localize.localize)
 app.command("layers", help=layers.HELP, no_args_is_help=True)(layers.layers)
 app.command("models", help=models.HELP)(models.models)
 app.command("convert", help=convert.HELP, no_args_is_help=True)(convert.convert)

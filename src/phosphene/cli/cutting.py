@@ -1,0 +1,231 @@
+"""What `segment` and `localize` share: how objects are cut out, where they go, and the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from phosphene.cli import options
+from phosphene.cli.asking import RESULT
+from phosphene.cli.explain import _origin
+from phosphene.cli.options import NetworkOptions, say
+from phosphene.errors import (
+    ImageError,
+    OutputError,
+    PhospheneError,
+    SettingError,
+    UnknownRule,
+    out_of_memory,
+)
+
+if TYPE_CHECKING:
+    from phosphene.cli.cutouts import Cutouts
+    from phosphene.core.network import Network
+    from phosphene.segmentation.result import Localization, Segmentation
+
+    Cut = Callable[[Network, Path], Segmentation | Localization]
+
+_MAP, _CUT = "The map", "The cut"
+
+
+@dataclass(frozen=True)
+class CutOptions:
+    """How a map is made and cut: the arguments of `segment` and `localize`."""
+
+    rule: Annotated[
+        str,
+        typer.Option("--rule", "-r", metavar="RULE", rich_help_panel=_MAP,
+                     help="saliency, deconvnet, guided, or RELU/POOL/LRN such as "
+                     "mask+rectify/centre/identity."),
+    ] = "saliency"  # fmt: skip
+    seed_at: Annotated[
+        Literal["positive", "strongest", "everywhere"],
+        typer.Option(help="Where the signal starts: all positions where the class is positive, "
+                     "its strongest one, or all.", rich_help_panel=_MAP),
+    ] = "positive"  # fmt: skip
+    shorter_side: Annotated[
+        int | None,
+        typer.Option(metavar="PIXELS", min=1, rich_help_panel=_MAP,
+                     help="Of the photograph as the network is shown it and as it is cut.",
+                     show_default="256 for networks of 224, others in proportion"),
+    ] = None  # fmt: skip
+    smoothing: Annotated[
+        float,
+        typer.Option(metavar="SHARE", rich_help_panel=_MAP,
+                     help="Smooth the map by a Gaussian this wide: a share of its shorter side, "
+                     "as 0.04."),
+    ] = 0.0  # fmt: skip
+    engine: Annotated[
+        Literal["graph-cut", "grab-cut", "threshold"],
+        typer.Option("--engine", "-e", rich_help_panel=_CUT,
+                     help="One cut by colour; OpenCV's, which learns the colours anew after each "
+                     "cut; or the map's highest pixels."),
+    ] = "graph-cut"  # fmt: skip
+    high: Annotated[
+        float | None,
+        typer.Option(metavar="Q", rich_help_panel=_CUT,
+                     help="Quantile of the map from which a pixel is object.",
+                     show_default="0.95 for saliency, 0.90 for other rules"),
+    ] = None  # fmt: skip
+    low: Annotated[
+        float,
+        typer.Option(metavar="Q", help="Quantile up to which it is background.",
+                     rich_help_panel=_CUT),
+    ] = 0.30  # fmt: skip
+    threshold: Annotated[
+        float | None,
+        typer.Option(metavar="Q", help="Quantile that --engine threshold cuts at.",
+                     show_default="0.80", rich_help_panel=_CUT),
+    ] = None  # fmt: skip
+    fill: Annotated[
+        bool, typer.Option("--fill", help="Fill holes of the object.", rich_help_panel=_CUT)
+    ] = False
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments, once they are known to make sense together."""
+        if self.threshold is not None and self.engine != "threshold":
+            raise typer.BadParameter("--threshold goes with --engine threshold")
+        from phosphene.segmentation.cutting import Cutting
+        from phosphene.segmentation.views import high_of, rule_of
+
+        threshold = 0.80 if self.threshold is None else self.threshold
+        try:
+            high = high_of(rule_of(self.rule), self.high)
+            Cutting(self.engine, high, self.low, self.smoothing, threshold, self.fill)
+        except (UnknownRule, SettingError) as error:
+            raise typer.BadParameter(str(error)) from None
+        given = {**vars(self), "threshold": threshold, "seed": self.seed_at}
+        del given["seed_at"]
+        return given
+
+
+@dataclass(frozen=True)
+class CutResult:
+    """Where what was cut out goes."""
+
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", metavar="OUT", rich_help_panel=RESULT,
+                     help="OUT.png (.jpg, .webp) for one sheet, OUT.html for a page with "
+                     "everything inside, OUT/ for a folder: masks, sheets, COCO's JSON, PASCAL "
+                     "VOC's XML, boxes.json. Run again, an interrupted folder goes on where it "
+                     "stopped.",
+                     show_default="a page; nothing with --json or another file"),
+    ] = None  # fmt: skip
+    coco: Annotated[
+        Path | None,
+        typer.Option("--coco", metavar="FILE.json", rich_help_panel=RESULT,
+                     help="Masks and boxes of all photographs, as COCO's instances."),
+    ] = None  # fmt: skip
+    voc: Annotated[
+        Path | None,
+        typer.Option("--voc", metavar="FILE.xml", rich_help_panel=RESULT,
+                     help="Boxes of one photograph, as PASCAL VOC's XML."),
+    ] = None  # fmt: skip
+    json: options.AsJson = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """A verb's work.
+
+    Attributes:
+        page: What the result is called where nothing else says so.
+        cut: Cuts out of one photograph.
+        check: Looks up what is named, so that a misspelt name is no error of the first photograph.
+        arguments: What results depend on besides photograph and network.
+        rows: How many rows of pictures a photograph gets.
+    """
+
+    page: str
+    cut: Cut
+    check: Callable[[Network], None]
+    arguments: dict[str, Any]
+    rows: int = 1
+
+
+def run(
+    photos: Sequence[Path],
+    job: Job,
+    result: CutResult,
+    network: NetworkOptions,
+    mask: Path | None = None,
+) -> None:
+    """Cut objects out of photographs, and write what was found, also when interrupted.
+
+    Args:
+        photos: Files and folders.
+        job: What to do with each photograph.
+        result: Where the results go.
+        network: By which network.
+        mask: Where the mask of a single photograph goes.
+    """
+    from phosphene.cli.cutouts import Cutouts
+    from phosphene.image import find
+
+    beside = {"--mask": mask, "--coco": result.coco, "--voc": result.voc}
+    wanted = {option: path for option, path in beside.items() if path is not None}
+    page = None if result.json or wanted else f"{job.page}.html"
+    output = Cutouts(result.out or page, wanted)
+    files = output.takes(photos, find(list(photos)), job.rows)
+    interrupted = False
+    try:
+        with output:
+            net = network.open()
+            job.check(net)
+            origin = _origin(net, network.model, network.weights, network.prototxt)
+            _cut_all(net, output.missing(files, {**job.arguments, **origin}), output, job.cut)
+    except KeyboardInterrupt:
+        interrupted = True
+    except PhospheneError:
+        _report(output, False)
+        raise
+    _report(output, result.json)
+    if interrupted:
+        done = len(output.records) + len(output.failed)
+        again = "; the same command goes on from here" if output.folder else ""
+        say(f"interrupted after {done} of {len(files)}{again}", "yellow")
+        raise typer.Exit(130)
+    if output.failed:
+        raise typer.Exit(1)
+
+
+def _cut_all(network: Network, files: Sequence[Path], output: Cutouts, cut: Cut) -> None:
+    """Cut out of the files with a progress bar; those that cannot be are named and passed."""
+    from phosphene.cli.progress import tracked
+
+    with tracked("cutting out", len(files)) as step:
+        for file in files:
+            try:
+                found = cut(network, file)
+            except (PhospheneError, MemoryError, RuntimeError) as error:
+                reason = _reason(file, error)
+                # Whatever is wrong before anything went well is mostly no photograph's fault.
+                if not isinstance(reason, ImageError) and not output.records:
+                    raise reason from None
+                output.failed[str(file)] = str(reason)
+                named = "" if str(file) in str(reason) else f"{file}: "
+                say(f"! {named}{reason}", "yellow")
+            else:
+                output.add(file, found)
+            step()
+
+
+def _reason(file: Path, error: Exception) -> PhospheneError:
+    if out_of_memory(error):
+        return ImageError(f"{file} needs more memory than there is: give a smaller --shorter-side")
+    if isinstance(error, PhospheneError) and not isinstance(error, SettingError | OutputError):
+        return error
+    raise error
+
+
+def _report(output: Cutouts, json: bool) -> None:
+    if json:
+        options.print_json(output.as_json())
+        return
+    for line in output.summary():
+        say(line)
