@@ -11,7 +11,7 @@ import typer
 
 from phosphene.cli import options
 from phosphene.cli.asking import RESULT
-from phosphene.cli.explain import origin
+from phosphene.cli.explain import origin_of
 from phosphene.cli.options import NetworkOptions, say
 from phosphene.errors import (
     ImageError,
@@ -177,7 +177,7 @@ def run(
         with output:
             net = network.open()
             job.check(net)
-            origin = origin(net, network.model, network.weights, network.prototxt)
+            origin = origin_of(net, network.model, network.weights, network.prototxt)
             _cut_all(net, output.missing(files, {**job.arguments, **origin}), output, job.cut)
     except KeyboardInterrupt:
         interrupted = True

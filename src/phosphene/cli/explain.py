@@ -74,7 +74,7 @@ def explain(
             net = network.open()
             asked = Asked(units, rules, layer, to, whole, ten_crop)
             _check(net, asked)
-            origin = origin(net, network.model, network.weights, network.prototxt)
+            origin = origin_of(net, network.model, network.weights, network.prototxt)
             about = {**vars(asked), **origin}
             _run(net, output.missing(files, about), output, asked, batch)
     except KeyboardInterrupt:
@@ -108,7 +108,7 @@ def _check(network: Network, asked: Asked) -> None:
         )
 
 
-def origin(network: Network, model: str, *files: Path | None) -> dict[str, Any]:
+def origin_of(network: Network, model: str, *files: Path | None) -> dict[str, Any]:
     """Tell what a network was made from; its files by size and time, as they may change."""
     from phosphene.provenance import versions
 
