@@ -16,7 +16,7 @@ from tests.studies import fake
 NAMES = (
     "errors initialisations naturalness descriptors strength beta jitter layers multiple scale "
     "bias locality streams units classes caricatures pairs votes solvers class-models "
-    "correspondence invariance"
+    "correspondence invariance segmentation localization"
 ).split()
 
 

@@ -199,6 +199,18 @@ _ALL = (
         "Zeiler & Fergus 2014, fig 5",
         "photos layers",
     ),
+    _info(
+        "segmentation",
+        "objects cut out by three reversed networks and a blob, and scored",
+        "ECCV 2016 table 1, fig 8; Th table 7.1",
+        "photos",
+    ),
+    _info(
+        "localization",
+        "CorLoc, top-5 localization error and pointing game of the same",
+        "Simonyan et al. 2014, section 3.2; Th section 7",
+        "photos",
+    ),
 )
 
 STUDIES: dict[str, StudyInfo] = {info.name: info for info in _ALL}
