@@ -158,7 +158,7 @@ class Occlusion(Shows):
         number = ".1%" if not self.layer else ".3g"
         least = format(float(self.value[row, column]), number)
         low, high = (format(float(v), number) for v in _ends(self.value))
-        short = self._name().split(",")[0]
+        short = str(self.unit) if self.layer else self._name().split(",")[0]
         tiles = [
             Tile(to_image(photograph[0]), seen or "image"),
             Tile(to_image(occluded[0]), f"{self._what()} here {least}", "The lowest of all places"),
