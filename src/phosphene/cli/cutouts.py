@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from phosphene.cli.collected import Collected, indented, write
 from phosphene.cli.cut_records import as_coco, as_shown, facts_of, lines_of, object_of
-from phosphene.cli.places import Place, claim
+from phosphene.cli.places import claim
 from phosphene.cli.records import Record, names_of
 from phosphene.errors import ImageError, OutputError
 
@@ -21,28 +20,22 @@ if TYPE_CHECKING:
     from phosphene.panel import Panel
     from phosphene.segmentation.result import Localization, Segmentation
 
-_MOST_LINES, _TILES = 20, 4
+_TILES = 4
 _SUFFIXES = {"--mask": ".png", "--coco": ".json", "--voc": ".xml"}
 # What is kept in records for later runs and the files of the whole run, and shown to nobody.
 _INTERNAL = ("facts", "coco", "panel", "files", "key")
 
 
-class Cutouts:
+class Cutouts(Collected):
     """Collects what was cut out and writes it, also when the run is interrupted.
 
     A sheet or page is written once, at the end or at the interruption, with what is there by then;
     so are the files beside it. A folder gets masks, a sheet, an XML and a record for each
     photograph as soon as it is done, the record last; the next run with the same arguments takes
     up where this one stopped.
-
-    Attributes:
-        path: Where to; `None` writes nothing.
-        folder: Whether it is a folder.
-        records: What was found, photograph by photograph.
-        failed: What nothing could be cut out of and why, by file.
-        kept: How many of the records an earlier run has made.
-        names: What to call each photograph.
     """
+
+    done, undone = "done", "cut"
 
     def __init__(self, place: str | None, beside: Mapping[str, Path]) -> None:
         """Check the names of what is to be written.
@@ -51,22 +44,17 @@ class Cutouts:
             place: Of the sheet, page or folder; `None` for none.
             beside: Other files that are wanted, by their options.
         """
-        self._place, self._beside = Place(place), beside
+        super().__init__(place)
+        self._beside = beside
         for option, path in beside.items():
             if path.suffix.lower() != _SUFFIXES[option]:
                 raise OutputError(f"{option} {path} has to end in {_SUFFIXES[option]}")
-        self.path, self.folder = self._place.path, self._place.folder
-        self.records: list[Record] = []
-        self.failed: dict[str, str] = {}
-        self.kept = 0
-        self.names: dict[str, str] = {}
-        self._about = ""
         self._panels: list[Panel] = []
         self._made: list[Path] = []
 
-    def __enter__(self) -> Cutouts:
+    def __enter__(self) -> Self:
         """Make sure that there is a place to write to, before any work is done."""
-        self._place.claim()
+        super().__enter__()
         self._made = [path.parent for path in self._beside.values() if claim(path)]
         return self
 
@@ -86,14 +74,14 @@ class Cutouts:
             self._place.release()
             return
         if "--coco" in self._beside:
-            _write(self._beside["--coco"], _as_json(as_coco(self.records, self.names)))
+            write(self._beside["--coco"], indented(as_coco(self.records, self.names)))
         if self.path is not None and self.folder:
             from phosphene.cli.index import index_page
 
-            _write(self.path / "instances.json", _as_json(as_coco(self.records, self.names)))
-            _write(self.path / "boxes.json", _as_json(self.as_json()))
+            write(self.path / "instances.json", indented(as_coco(self.records, self.names)))
+            write(self.path / "boxes.json", indented(self.as_json()))
             page = index_page(as_shown(self.records), self.names, self.failed)
-            _write(self.path / "index.html", page)
+            write(self.path / "index.html", page)
         elif self.path is not None:
             from phosphene.view import save
 
@@ -133,20 +121,6 @@ class Cutouts:
         self._place.allow(len(found) * rows, _TILES)
         return found
 
-    def missing(self, files: Sequence[Path], about: Mapping[str, Any]) -> list[Path]:
-        """Return the photographs that an earlier run into the same folder has not done.
-
-        Args:
-            files: The photographs.
-            about: Everything that the results depend on.
-        """
-        self._about = json.dumps({k: str(v) for k, v in about.items()}, sort_keys=True)
-        reads = self.folder and not {"--mask", "--voc"} & set(self._beside)
-        earlier = {file: self._read(file) if reads else None for file in files}
-        self.records += [record for record in earlier.values() if record]
-        self.kept = len(self.records)
-        return [file for file, record in earlier.items() if record is None]
-
     def add(self, file: Path, found: Segmentation | Localization) -> None:
         """Take what was cut out of one photograph, and write what goes to files of its own."""
         from phosphene.segmentation.result import Segmentation
@@ -169,7 +143,7 @@ class Cutouts:
         if "--mask" in self._beside:
             guesses[0].save_mask(self._beside["--mask"])
         if "--voc" in self._beside:
-            _write(self._beside["--voc"], found.as_voc())
+            write(self._beside["--voc"], found.as_voc())
         if self.path is not None and self.folder:
             self._write_all(file, found, guesses, record)
         elif self.path is not None:
@@ -185,23 +159,22 @@ class Cutouts:
 
     def summary(self) -> list[str]:
         """Return lines for a person: what was cut out, and where to look."""
-        lines: list[str] = []
-        if len(self.records) <= _MOST_LINES:
-            lines += lines_of(self.records, self.names)
-        warnings = [warning for record in self.records for warning in record["warnings"]]
-        lines += [f"! {warning}" for warning in warnings[:_MOST_LINES]]
-        if len(warnings) > _MOST_LINES:
-            lines.append(f"! and {len(warnings) - _MOST_LINES} more such warnings")
-        if self.kept:
-            lines.append(f"{self.kept} kept from an earlier run with the same arguments")
-        if self.failed:
-            lines.append(f"{len(self.failed)} could not be cut (named above)")
-        if self.records and self.path is not None:
-            place = self.path / "index.html" if self.folder else self.path
-            lines.append(f"{len(self.records)} done: open {place}")
+        lines = super().summary()
         if self.records and self._beside:
             lines.append(f"written: {', '.join(map(str, self._beside.values()))}")
         return lines
+
+    @property
+    def _continues(self) -> bool:
+        # A mask of its own is written anew.
+        return self.folder and not {"--mask", "--voc"} & set(self._beside)
+
+    def _lines(self) -> Iterable[str]:
+        return lines_of(self.records, self.names)
+
+    def _files(self, record: Record) -> Iterable[str]:
+        files: list[str] = record["files"]
+        return files
 
     def _write_all(
         self,
@@ -217,35 +190,14 @@ class Cutouts:
         stem = self._name(file)
         record["panel"] = f"{stem}.png"
         save(replace(found.panel(), title=""), self.path / record["panel"])
-        _write(self.path / f"{stem}.xml", found.as_voc())
+        write(self.path / f"{stem}.xml", found.as_voc())
         for guess, one in zip(guesses, record["objects"], strict=True):
             # Localized are several classes, each with a mask of its own.
             one["mask"] = f"{stem}-mask.png" if found is guess else f"{stem}-{guess.channel}.png"
             guess.save_mask(self.path / one["mask"])
         masks = [one["mask"] for one in record["objects"]]
         record["files"] = [record["panel"], f"{stem}.xml", *masks]
-        _write(self.path / f"{stem}.json", _as_json({**record, "key": self._key(file)}))
-
-    def _key(self, file: Path) -> str:
-        stat = file.stat()
-        about = [self._about, str(file.resolve()), stat.st_size, stat.st_mtime_ns]
-        return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
-
-    def _name(self, file: Path) -> str:
-        # Two photographs of one name from two folders must not overwrite each other.
-        place = str(file.parent.resolve() / file.name).encode(errors="surrogateescape")
-        return f"{file.stem[:60]}-{file.suffix[1:9]}-{hashlib.sha256(place).hexdigest()[:6]}"
-
-    def _read(self, file: Path) -> Record | None:
-        assert self.path is not None
-        try:
-            text = (self.path / f"{self._name(file)}.json").read_text(encoding="utf-8")
-            record: Record = json.loads(text)
-            whole = record.pop("key") == self._key(file)
-            whole = whole and all((self.path / name).is_file() for name in record["files"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None
-        return {**record, "photograph": str(file)} if whole else None
+        self._keep(file, record)
 
     def _wrote(self, file: Path, stems: set[str]) -> bool:
         if self.path is None or not self.folder:
@@ -254,14 +206,3 @@ class Cutouts:
             return False
         stem = re.sub(r"-(mask|\d+)$", "", file.stem)
         return any(s in stems or file.with_name(f"{s}.json").exists() for s in (stem, file.stem))
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, indent=1)
-
-
-def _write(path: Path, text: str) -> None:
-    from phosphene.image import replacing
-
-    with replacing(path) as out:
-        out.write(text.encode())

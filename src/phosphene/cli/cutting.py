@@ -11,8 +11,8 @@ import typer
 
 from phosphene.cli import options
 from phosphene.cli.asking import RESULT
-from phosphene.cli.explain import origin_of
-from phosphene.cli.options import NetworkOptions, say
+from phosphene.cli.collected import carry_out
+from phosphene.cli.options import NetworkOptions
 from phosphene.errors import (
     ImageError,
     OutputError,
@@ -172,26 +172,14 @@ def run(
     page = None if result.json or wanted else f"{job.page}.html"
     output = Cutouts(result.out or page, wanted)
     files = output.takes(photos, find(list(photos)), job.rows)
-    interrupted = False
-    try:
-        with output:
-            net = network.open()
-            job.check(net)
-            origin = origin_of(net, network.model, network.weights, network.prototxt)
-            _cut_all(net, output.missing(files, {**job.arguments, **origin}), output, job.cut)
-    except KeyboardInterrupt:
-        interrupted = True
-    except PhospheneError:
-        _report(output, False)
-        raise
-    _report(output, result.json)
-    if interrupted:
-        done = len(output.records) + len(output.failed)
-        again = "; the same command goes on from here" if output.folder else ""
-        say(f"interrupted after {done} of {len(files)}{again}", "yellow")
-        raise typer.Exit(130)
-    if output.failed:
-        raise typer.Exit(1)
+
+    def work() -> None:
+        net = network.open()
+        job.check(net)
+        about = {**job.arguments, **network.origin(net)}
+        _cut_all(net, output.missing(files, about), output, job.cut)
+
+    carry_out(output, files, result.json, work)
 
 
 def _cut_all(network: Network, files: Sequence[Path], output: Cutouts, cut: Cut) -> None:
@@ -207,9 +195,7 @@ def _cut_all(network: Network, files: Sequence[Path], output: Cutouts, cut: Cut)
                 # Whatever is wrong before anything went well is mostly no photograph's fault.
                 if not isinstance(reason, ImageError) and not output.records:
                     raise reason from None
-                output.failed[str(file)] = str(reason)
-                named = "" if str(file) in str(reason) else f"{file}: "
-                say(f"! {named}{reason}", "yellow")
+                output.fail(file, reason)
             else:
                 output.add(file, found)
             step()
@@ -221,11 +207,3 @@ def _reason(file: Path, error: Exception) -> PhospheneError:
     if isinstance(error, PhospheneError) and not isinstance(error, SettingError | OutputError):
         return error
     raise error
-
-
-def _report(output: Cutouts, json: bool) -> None:
-    if json:
-        options.print_json(output.as_json())
-        return
-    for line in output.summary():
-        say(line)

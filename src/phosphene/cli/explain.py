@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from phosphene.cli import asking, options
 from phosphene.cli.batches import Asked, explained
+from phosphene.cli.collected import carry_out
 from phosphene.cli.grouped import grouped
 from phosphene.cli.options import say
 from phosphene.cli.outputs import Output
@@ -68,28 +69,15 @@ def explain(
         raise typer.BadParameter("--ten-crop takes all positive positions: give the class alone")
     output = Output(out if out or json else "explanation.html")
     files = output.takes(photos, find(photos), max(1, len(units)), 2 + (len(rules) or 3))
-    interrupted = False
-    try:
-        with output:
-            net = network.open()
-            asked = Asked(units, rules, layer, to, whole, ten_crop)
-            _check(net, asked)
-            origin = origin_of(net, network.model, network.weights, network.prototxt)
-            about = {**vars(asked), **origin}
-            _run(net, output.missing(files, about), output, asked, batch)
-    except KeyboardInterrupt:
-        interrupted = True
-    except PhospheneError:
-        _report(output, False)
-        raise
-    _report(output, json)
-    if interrupted:
-        done = len(output.records) + len(output.failed)
-        again = "; the same command goes on from here" if output.folder else ""
-        say(f"interrupted after {done} of {len(files)}{again}", "yellow")
-        raise typer.Exit(130)
-    if output.failed:
-        raise typer.Exit(1)
+
+    def work() -> None:
+        net = network.open()
+        asked = Asked(units, rules, layer, to, whole, ten_crop)
+        _check(net, asked)
+        about = {**vars(asked), **network.origin(net)}
+        _run(net, output.missing(files, about), output, asked, batch)
+
+    carry_out(output, files, json, work)
 
 
 def _check(network: Network, asked: Asked) -> None:
@@ -108,22 +96,6 @@ def _check(network: Network, asked: Asked) -> None:
         )
 
 
-def origin_of(network: Network, model: str, *files: Path | None) -> dict[str, Any]:
-    """Tell what a network was made from; its files by size and time, as they may change."""
-    from phosphene.provenance import versions
-
-    path = Path(model.rpartition(":")[0] if ".py:" in model else model)
-    beside = [path.with_suffix(".prototxt"), path.with_name("deploy.prototxt")]
-    stats = {str(p): p.stat() for p in (path, *beside, *files) if p and p.is_file()}
-    return {
-        "model": model,
-        "files": {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()},
-        "sees": network.preprocessing,
-        "labels": network.labels,
-        "phosphene": versions()["phosphene"],
-    }
-
-
 def _run(network: Network, files: list[Path], output: Output, asked: Asked, batch: int) -> None:
     """Explain the files with a progress bar; those that cannot be are named and passed."""
     from dataclasses import replace
@@ -136,17 +108,7 @@ def _run(network: Network, files: list[Path], output: Output, asked: Asked, batc
                 of_all = not asked.whole or str(result) in output.failed.values()
                 if of_all and not isinstance(result, ImageError) and not output.records:
                     raise result  # the network's fault, and no photograph's
-                output.failed[str(file)] = str(result)
-                named = "" if str(file) in str(result) else f"{file}: "
-                say(f"! {named}{result}", "yellow")
+                output.fail(file, result)
             else:
                 output.add(file, replace(result, names=(output.names[str(file)],)))
             step()
-
-
-def _report(output: Output, json: bool) -> None:
-    if json:
-        options.print_json(output.as_json())
-        return
-    for line in output.summary():
-        say(line)

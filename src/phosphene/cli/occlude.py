@@ -152,7 +152,7 @@ def occlude(
             if class_ is not None:
                 net.class_index(class_)
             asked = {"unit": wanted, "layer": layer, **arguments}
-            files = results.missing({**asked, **vars(network)}, net)
+            files = results.missing({**asked, **vars(network), **network.origin(net)})
             _run(net, files, results, asked)
     except KeyboardInterrupt:
         results.interrupted = True

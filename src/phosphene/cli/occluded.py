@@ -16,7 +16,6 @@ from phosphene.cli.records import Record, names_of
 from phosphene.errors import ImageError, OutputError
 
 if TYPE_CHECKING:
-    from phosphene.core.network import Network
     from phosphene.saliency.occlusion import Occlusion
 
 _END, _MOST_LINES = ".occlusion", 20
@@ -86,22 +85,15 @@ class Results:
             with replacing(path / "index.html") as out:
                 out.write(page.encode())
 
-    def missing(self, asked: Mapping[str, Any], net: Network) -> list[Path]:
+    def missing(self, asked: Mapping[str, Any]) -> list[Path]:
         """Return the photographs that an earlier run into the same folder has not done.
 
         Args:
-            asked: All that was asked for.
-            net: The network.
+            asked: All that was asked for, and what the network was made from.
         """
         from phosphene.provenance import versions
 
-        # Files change while their names stay.
-        texts = [str(value) for value in asked.values() if value is not None]
-        files = [Path(text.rpartition(":")[0] if ".py:" in text else text) for text in texts]
-        files += [f.with_name("deploy.prototxt") for f in files if f.name]
-        files += [f.with_suffix(".prototxt") for f in files if f.name]
-        stats = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
-        about = [*sorted(asked.items()), stats, net.preprocessing, net.labels, versions()]
+        about = [*sorted(asked.items()), versions()]
         for file in self.files:
             stat = (file.resolve(), file.stat().st_size, file.stat().st_mtime_ns)
             text = repr([*map(str, about), *map(str, stat)])

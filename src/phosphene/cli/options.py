@@ -168,6 +168,22 @@ class NetworkOptions:
         """Open the network, and say how it is shown its images."""
         return open_model(**vars(self))
 
+    def origin(self, network: Network) -> dict[str, Any]:
+        """Tell what a network was made from; its files by size and time, as they may change."""
+        from phosphene.provenance import versions
+
+        path = Path(self.model.rpartition(":")[0] if ".py:" in self.model else self.model)
+        beside = [path.with_suffix(".prototxt"), path.with_name("deploy.prototxt")]
+        named = (path, *beside, self.weights, self.prototxt)
+        stats = {str(p): p.stat() for p in named if p and p.is_file()}
+        return {
+            "model": self.model,
+            "files": {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()},
+            "sees": network.preprocessing,
+            "labels": network.labels,
+            "phosphene": versions()["phosphene"],
+        }
+
 
 def print_json(value: Any) -> None:
     """Print a value as JSON to standard output."""

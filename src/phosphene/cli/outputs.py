@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from phosphene.cli.places import Place
+from phosphene.cli.collected import Collected, write
 from phosphene.cli.records import Record, lines_of, names_of, record_of
 from phosphene.errors import ImageError
 
@@ -18,39 +16,20 @@ if TYPE_CHECKING:
     from phosphene.panel import Panel
     from phosphene.saliency.result import Explanation
 
-_MOST_LINES = 20
 
-
-class Output:
+class Output(Collected):
     """Collects explanations and writes them, also when the run is interrupted.
 
     A picture or page is written once, at the end or at the interruption, with what is there by
     then. A folder gets a picture and a record for each photograph as soon as it is done; the next
     run with the same arguments takes up where this one stopped.
-
-    Attributes:
-        path: Where to; `None` writes nothing.
-        folder: Whether it is a folder.
-        records: What was found, photograph by photograph.
-        failed: What could not be explained and why, by file.
-        kept: How many of the records an earlier run has made.
-        names: What to call each photograph.
     """
 
-    def __init__(self, place: str | None) -> None:
-        self._place = Place(place)
-        self.path, self.folder = self._place.path, self._place.folder
-        self.records: list[Record] = []
-        self.failed: dict[str, str] = {}
-        self.kept = 0
-        self.names: dict[str, str] = {}
-        self._about = ""
-        self._panels: list[Panel] = []
+    done, undone = "explained", "explained"
 
-    def __enter__(self) -> Output:
-        """Make sure that there is a place to write to, before any work is done."""
-        self._place.claim()
-        return self
+    def __init__(self, place: str | None) -> None:
+        super().__init__(place)
+        self._panels: list[Panel] = []
 
     def __exit__(
         self,
@@ -63,11 +42,9 @@ class Output:
             return
         if self.folder and self.records:
             from phosphene.cli.index import index_page
-            from phosphene.image import replacing
 
             records = sorted(self.records, key=lambda record: str(record["photograph"]))
-            with replacing(self.path / "index.html") as out:
-                out.write(index_page(records, self.names, self.failed).encode())
+            write(self.path / "index.html", index_page(records, self.names, self.failed))
         elif self._panels:
             from phosphene.view import save
 
@@ -98,31 +75,15 @@ class Output:
         self._place.allow(len(found) * rows, tiles)
         return found
 
-    def missing(self, files: Sequence[Path], about: Mapping[str, Any]) -> list[Path]:
-        """Return the photographs that an earlier run into the same folder has not done.
-
-        Args:
-            files: The photographs.
-            about: Everything that the results depend on.
-        """
-        self._about = json.dumps({k: str(v) for k, v in about.items()}, sort_keys=True)
-        earlier = {file: self._read(file) if self.folder else None for file in files}
-        self.records += [record for record in earlier.values() if record]
-        self.kept = len(self.records)
-        return [file for file, record in earlier.items() if record is None]
-
     def add(self, file: Path, explanation: Explanation) -> None:
         """Take one photograph's explanation, and write it if it goes to a folder."""
         record = record_of(file, explanation)
         if self.path is not None and self.folder:
-            from phosphene.image import replacing
             from phosphene.view import save
 
             record["panel"] = self._name(file) + ".png"
             save(replace(explanation.panel(), title=""), self.path / record["panel"])
-            with replacing(self.path / f"{self._name(file)}.json") as out:
-                kept = {**record, "key": self._key(file)}
-                out.write(json.dumps(kept, indent=1).encode())
+            self._keep(file, record)
         elif self.path is not None:
             self._panels.append(explanation.panel())
         self.records.append(record)
@@ -134,44 +95,11 @@ class Output:
         output = None if self.path is None else str(self.path)
         return {"output": output, "facts": facts, "results": records, "failed": self.failed}
 
-    def summary(self) -> list[str]:
-        """Return lines for a person: what was seen, and where to look."""
-        lines = []
-        if len(self.records) <= _MOST_LINES:
-            lines += lines_of(self.records, self.names)
-        warnings = [warning for record in self.records for warning in record["warnings"]]
-        lines += [f"! {warning}" for warning in warnings[:_MOST_LINES]]
-        if len(warnings) > _MOST_LINES:
-            lines.append(f"! and {len(warnings) - _MOST_LINES} more such warnings")
-        if self.kept:
-            lines.append(f"{self.kept} kept from an earlier run with the same arguments")
-        if self.failed:
-            lines.append(f"{len(self.failed)} could not be explained (named above)")
-        if self.records and self.path is not None:
-            place = self.path / "index.html" if self.folder else self.path
-            lines.append(f"{len(self.records)} explained: open {place}")
-        return lines
+    def _lines(self) -> Iterable[str]:
+        return lines_of(self.records, self.names)
 
-    def _key(self, file: Path) -> str:
-        stat = file.stat()
-        about = [self._about, str(file.resolve()), stat.st_size, stat.st_mtime_ns]
-        return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
-
-    def _name(self, file: Path) -> str:
-        # Two photographs of one name from two folders must not overwrite each other.
-        place = str(file.parent.resolve() / file.name).encode(errors="surrogateescape")
-        place_hash = hashlib.sha256(place).hexdigest()[:6]
-        return f"{file.stem[:60]}-{file.suffix[1:9]}-{place_hash}"
-
-    def _read(self, file: Path) -> Record | None:
-        assert self.path is not None
-        try:
-            text = (self.path / f"{self._name(file)}.json").read_text(encoding="utf-8")
-            record: Record = json.loads(text)
-            whole = record.pop("key") == self._key(file) and (self.path / record["panel"]).exists()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None
-        return {**record, "photograph": str(file)} if whole else None
+    def _files(self, record: Record) -> Iterable[str]:
+        return (record["panel"],)
 
     def _wrote(self, file: Path) -> bool:
         if self.path is None or not self.folder:
