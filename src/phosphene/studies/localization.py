@@ -34,6 +34,7 @@ from phosphene.segmentation.truths import Box, Truth
 from phosphene.studies import tabulated
 from phosphene.studies.findings import Findings
 from phosphene.studies.ledger import Cell
+from phosphene.studies.measured import ROWS, Asked, Cells, measure
 from phosphene.studies.methods import (
     METHODS,
     RULES,
@@ -42,19 +43,14 @@ from phosphene.studies.methods import (
     engines,
     outlined,
     seen_by,
-    source,
 )
-from phosphene.studies.plan import Plan
+from phosphene.studies.plan import Plan, source
 from phosphene.studies.setting import demand_photos, plural
-from phosphene.studies.truth_sets import demand, numbers_of, truths_for
+from phosphene.studies.truth_sets import numbers_of
 
 TOP = 5
-_ROWS = 6
 _WHOLE = "whole photograph"
 _SCORES = {"corloc": "CorLoc", "iou": "box IoU", "error": "top-5 error"}
-
-Cells = Mapping[str, Sequence[Cell]]
-"""By method, a cell for every photograph."""
 
 
 def localization(
@@ -81,25 +77,25 @@ def localization(
     demand_photos(plan, "localization")
     chosen = constants or Constants()
     cutters = tuple(by) if by is not None else engines()
-    known = truths_for(plan.photos, truths)
-    total = len(known.numbers) * len(methods)
-    cells: dict[str, list[Cell]] = {method: [] for method in methods}
-    names: list[str] = []
-    unnamed: list[str] = []
-    for done, (number, truth) in enumerate(known.each()):
-        if truth is None or not truth.boxes:
-            continue
-        shown = len(names) < _ROWS
-        name = truth.name if truths is not None else plan.names[number]
-        true = [numbers_of(plan.net, box.label) for box in truth.boxes]
-        if not any(true):
-            unnamed.append(name)
-        for place, method in enumerate(methods):
-            plan.tick(done * len(methods) + place, total, f"{name}, {METHODS[method]}")
-            cells[method].append(_cell(plan, number, truth.boxes, method, chosen, cutters, shown))
-        names.append(name)
-    plan.tick(total, total, "done")
-    warnings = demand(len(names), len(known.numbers), "box")
+
+    def named(truth: Truth) -> bool | None:
+        """Whether the network has a class of a box's name."""
+        if not truth.boxes:
+            return None
+        return any(numbers_of(plan.net, box.label) for box in truth.boxes)
+
+    seen = measure(
+        plan,
+        truths,
+        methods,
+        chosen,
+        cutters,
+        what="box",
+        note=named,
+        cell=lambda number, truth, asked: _cell(plan, number, truth.boxes, asked),
+    )
+    cells, names, warnings = seen.cells, seen.names, seen.warnings
+    unnamed = [name for name, known in zip(names, seen.notes, strict=True) if not known]
     if unnamed:
         warnings += (
             f"{plural(len(unnamed), 'photograph')} left out of the top-5 error: the network has no "
@@ -150,49 +146,29 @@ def _likely(plan: Plan, number: int, constants: Constants) -> list[int]:
         found = seen_by(plan.net, plan.photos[number], "saliency", constants, top=top)
         return Cell({"classes": [view.channel for view in found]})
 
-    key = {"photo": plan.photo_ids[number], "side": constants.shorter_side, "source": source()}
+    key = {
+        "photo": plan.photo_ids[number],
+        "side": constants.shorter_side,
+        "source": source("segmentation", "saliency"),
+    }
     return [int(i) for i in plan.cell("likely classes", key, computed).values["classes"]]
 
 
-def _cell(
-    plan: Plan,
-    number: int,
-    boxes: Sequence[Box],
-    method: str,
-    constants: Constants,
-    cutters: Sequence[Engine],
-    shown: bool,
-) -> Cell:
-    key = {
-        "photo": plan.photo_ids[number],
-        "truth": [asdict(box) for box in boxes],
-        "method": method,
-        "constants": asdict(constants),
-        "engines": list(cutters),
-        "shown": shown,
-        "source": source(),
-    }
-    settings = method, constants, cutters, shown
-    return plan.cell("localization", key, lambda: _computed(plan, number, boxes, *settings))
+def _cell(plan: Plan, number: int, boxes: Sequence[Box], asked: Asked) -> Cell:
+    key = {**asked.key(plan, number), "truth": [asdict(box) for box in boxes]}
+    return plan.cell("localization", key, lambda: _computed(plan, number, boxes, asked))
 
 
-def _computed(
-    plan: Plan,
-    number: int,
-    boxes: Sequence[Box],
-    method: str,
-    constants: Constants,
-    cutters: Sequence[Engine],
-    shown: bool,
-) -> Cell:
+def _computed(plan: Plan, number: int, boxes: Sequence[Box], asked: Asked) -> Cell:
+    method, constants = asked.method, asked.constants
     net, ranks = plan.net, _likely(plan, number, constants)
     true = sorted(set().union(*(numbers_of(net, box.label) for box in boxes)))
     # A name of several classes stands for the likeliest of them. Guesses of other classes are wrong
     # wherever their boxes are, so that these need not be found.
     told = next((channel for channel in ranks if channel in true), (*true, ranks[0])[0])
-    asked = list(dict.fromkeys((told, *(channel for channel in ranks if channel in true))))
-    seen = seen_by(net, plan.photos[number], method, constants, asked)
-    by_class = dict(zip(asked, seen if method in RULES else seen * len(asked), strict=True))
+    classes = list(dict.fromkeys((told, *(channel for channel in ranks if channel in true))))
+    seen = seen_by(net, plan.photos[number], method, constants, classes)
+    by_class = dict(zip(classes, seen if method in RULES else seen * len(classes), strict=True))
     view = by_class[told]
     photograph = view.photograph
     size = (photograph.height, photograph.width)
@@ -209,7 +185,7 @@ def _computed(
     images = {}
     # The same name for what is seen and what is true: one that the box has, where it is right.
     names = {i: box.label for box in boxes for i in numbers_of(net, box.label)}
-    for engine in cutters:
+    for engine in asked.cutters:
         cutting = constants.cutting(method, engine)
         if method in RULES:
             found = {i: cut(net, seen, cutting) for i, seen in by_class.items()}
@@ -227,7 +203,7 @@ def _computed(
             "class_error": five.result().class_error,
             "box": found[told].box,
         }
-        if shown:
+        if asked.shown:
             own = found[told]
             images["photograph"] = outlined(photograph, [box.corners for box in boxes])
             images["map"] = own.tiles()[1].image
@@ -286,7 +262,7 @@ def _plots(
 
 
 def _rows(cells: Cells, names: Sequence[str]) -> Iterator[tuple[str, tuple[Tile, ...]]]:
-    for place, name in enumerate(names[:_ROWS]):
+    for place, name in enumerate(names[:ROWS]):
         for method, own in cells.items():
             scores = own[place].values["scores"]
             tiles = []

@@ -13,19 +13,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, get_args
 
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-import phosphene.saliency
-import phosphene.segmentation
 from phosphene.core.network import Network
 from phosphene.image import as_photograph, to_image
 from phosphene.segmentation.baseline import gaussian_blob
@@ -141,11 +136,3 @@ def outlined(
         edge = (x0, y0, max(x0, x1 - 1), max(y0, y1 - 1))
         pen.rectangle(edge, outline=(0, 255, 0), width=max(1, photograph.width // 150))
     return drawn
-
-
-@cache
-def source() -> str:
-    """Tell how masks are made, for the names of cells: between releases the version does not."""
-    rooms = (phosphene.segmentation, phosphene.saliency)
-    files = [file for room in rooms for file in sorted(Path(room.__path__[0]).glob("*.py"))]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]

@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Tick = Callable[[int, int, str], None]
 """Told of progress: how many steps are done, of how many, and what is being done."""
+
+_HOUSE = Path(__file__).parents[1]
 
 STRENGTHS = (1.0, 20.0, 100.0, 300.0)
 """The papers' values of C (thesis, section 5.4.2.1)."""
@@ -152,17 +154,18 @@ def identity(net: Network) -> dict[str, Any]:
         "weights": weights.hexdigest(),
         "sees": repr(net.preprocessing),
         "labels": hashlib.sha256("\n".join(net.labels).encode()).hexdigest(),
-        "phosphene": f"{versions()['phosphene']} {_source()}",
+        "phosphene": f"{versions()['phosphene']} {source('preimage', 'descriptors')}",
     }
 
 
-def _source() -> str:
-    """Tell how images are found: between releases the version alone does not."""
-    import phosphene.descriptors
-    import phosphene.preimage
+@cache
+def source(*rooms: str) -> str:
+    """Tell the code of some rooms by its contents: between releases the version alone does not.
 
-    rooms = (phosphene.preimage, phosphene.descriptors)
-    files = [file for room in rooms for file in sorted(Path(room.__path__[0]).glob("*.py"))]
+    >>> source("preimage") == source("preimage") != source("saliency")
+    True
+    """
+    files = [file for room in rooms for file in sorted((_HOUSE / room).glob("*.py"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 

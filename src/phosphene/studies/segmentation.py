@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -30,6 +31,7 @@ from phosphene.segmentation.truths import Truth
 from phosphene.studies import tabulated
 from phosphene.studies.findings import Findings
 from phosphene.studies.ledger import Cell
+from phosphene.studies.measured import ROWS, Asked, Cells, measure
 from phosphene.studies.methods import (
     BLOBS,
     METHODS,
@@ -38,11 +40,9 @@ from phosphene.studies.methods import (
     cut,
     engines,
     seen_by,
-    source,
 )
 from phosphene.studies.plan import Plan
 from phosphene.studies.setting import demand_photos, plural
-from phosphene.studies.truth_sets import demand, truths_for
 
 PAPERS = {
     "saliency": (82.82, 57.07),
@@ -52,10 +52,6 @@ PAPERS = {
 }
 """PP and IoU of table 1 with AlexNet, per cent."""
 _SCORES = {"accuracy": "PP", "iou": "IoU"}
-_ROWS = 6
-
-Cells = Mapping[str, Sequence[Cell]]
-"""By method, a cell for every photograph."""
 
 
 def segmentation(
@@ -82,29 +78,24 @@ def segmentation(
     demand_photos(plan, "segmentation")
     chosen = constants or Constants()
     cutters = tuple(by) if by is not None else engines()
-    known = truths_for(plan.photos, truths)
-    total = len(known.numbers) * len(methods)
-    cells: dict[str, list[Cell]] = {method: [] for method in methods}
-    names: list[str] = []
-    classes: list[str] = []
-    for done, (number, truth) in enumerate(known.each()):
-        if truth is None or not truth.masks:
-            continue
-        shown = len(names) < _ROWS
-        name = truth.name if truths is not None else plan.names[number]
-        for place, method in enumerate(methods):
-            plan.tick(done * len(methods) + place, total, f"{name}, {METHODS[method]}")
-            cells[method].append(_cell(plan, number, truth, method, chosen, cutters, shown))
-        names.append(name)
-        classes.append(truth.classes[0] if truth.classes else "")
-    plan.tick(total, total, "done")
-    warnings = demand(len(names), len(known.numbers), "mask")
+    found = measure(
+        plan,
+        truths,
+        methods,
+        chosen,
+        cutters,
+        what="mask",
+        note=lambda truth: (truth.classes or ("",))[0] if truth.masks else None,
+        cell=partial(_cell, plan),
+    )
+    cells, names, classes = found.cells, found.names, found.notes
     averages = _averages(cells, classes, cutters)
+    differences = _differences(cells, classes, cutters)
     return Findings(
         "segmentation",
         f"{plan.net.name}: objects cut out by what is seen of them, "
         f"{plural(len(names), 'photograph')}",
-        tuple(_tables(cells, classes, cutters, averages)),
+        tuple(_tables(methods, cutters, averages, differences)),
         tuple(_plots(methods, cutters, averages)),
         tuple(_rows(cells, names)),
         {
@@ -114,14 +105,14 @@ def segmentation(
             "means": "over photographs of a class, then over classes",
             **chosen.facts(),
         },
-        (*warnings, *_empty(cells, cutters)),
+        (*found.warnings, *_empty(cells, cutters)),
         {
             "methods": [
                 {"method": m, "engine": e, "papers": PAPERS.get(m), **averages[m, e]}
                 for m in methods
                 for e in cutters
             ],
-            "differences": _differences(cells, classes, cutters),
+            "differences": differences,
             "photographs": [
                 {"name": name, "class": class_, **{m: cells[m][i].values for m in methods}}
                 for i, (name, class_) in enumerate(zip(names, classes, strict=True))
@@ -130,39 +121,23 @@ def segmentation(
     )
 
 
-def _cell(
-    plan: Plan,
-    number: int,
-    truth: Truth,
-    method: str,
-    constants: Constants,
-    cutters: Sequence[Engine],
-    shown: bool,
-) -> Cell:
+def _cell(plan: Plan, number: int, truth: Truth, asked: Asked) -> Cell:
     def computed() -> Cell:
-        (view,) = seen_by(plan.net, plan.photos[number], method, constants)
+        (view,) = seen_by(plan.net, plan.photos[number], asked.method, asked.constants)
         values: dict[str, Any] = {}
         images = {}
-        for engine in cutters:
-            found = cut(plan.net, view, constants.cutting(method, engine))
+        for engine in asked.cutters:
+            found = cut(plan.net, view, asked.constants.cutting(asked.method, engine))
             values[engine] = {**asdict(score_mask(found.mask, truth.masks)), "empty": found.empty}
-            if shown:
+            if asked.shown:
                 photograph, heat, trimap, over = (tile.image for tile in found.tiles())
                 divided = {"trimap": trimap} if engine != "threshold" else {}
                 images.update({"photograph": photograph, "map": heat, **divided, engine: over})
         label = plan.net.label(view.channel) if view.channel >= 0 else None
         return Cell({"seen": label, "engines": values}, images)
 
-    key = {
-        "photo": plan.photo_ids[number],
-        "truth": [[*mask.shape, sha256(mask.tobytes()).hexdigest()] for mask in truth.masks],
-        "method": method,
-        "constants": asdict(constants),
-        "engines": list(cutters),
-        "shown": shown,
-        "source": source(),
-    }
-    return plan.cell("segmentation", key, computed)
+    masks = [[*mask.shape, sha256(mask.tobytes()).hexdigest()] for mask in truth.masks]
+    return plan.cell("segmentation", {**asked.key(plan, number), "truth": masks}, computed)
 
 
 def _scores(cells: Sequence[Cell], engine: str, score: str) -> list[float]:
@@ -220,14 +195,14 @@ def _differences(
 
 
 def _tables(
-    cells: Cells,
-    classes: Sequence[str],
+    methods: Sequence[str],
     cutters: Sequence[Engine],
     averages: Mapping[tuple[str, Engine], Mapping[str, float]],
+    differences: Sequence[Mapping[str, Any]],
 ) -> Iterator[Table]:
     heads = [f"{engine} {title}" for engine in cutters for title in _SCORES.values()]
     rows = []
-    for method in cells:
+    for method in methods:
         numbers = [100 * averages[method, e][score] for e in cutters for score in _SCORES]
         rows.append((METHODS[method], *(f"{number:.1f}" for number in numbers)))
     yield Table(
@@ -236,12 +211,13 @@ def _tables(
         tuple(rows),
         "Means over classes; threshold: the map alone, without a cut.",
     )
-    found = _differences(cells, classes, cutters)
-    against = tuple(dict.fromkeys(f["less"].split()[0] for f in found if f["less"][0] in "cb"))
-    less = {(f["method"], f["engine"], f["less"]): f for f in found}
+    against = tuple(
+        dict.fromkeys(f["less"].split()[0] for f in differences if f["less"][0] in "cb")
+    )
+    less = {(f["method"], f["engine"], f["less"]): f for f in differences}
     for engine in cutters:
         lines = []
-        for method in cells:
+        for method in methods:
             said = [
                 tabulated.said(less[method, engine, f"{blob} {engine}"], times=100)
                 for blob in against
@@ -276,7 +252,7 @@ def _plots(
 
 def _rows(cells: Cells, names: Sequence[str]) -> Iterator[tuple[str, tuple[Tile, ...]]]:
     """Lay out figure 8: photograph, map, trimap and masks, a row for every method."""
-    for place, name in enumerate(names[:_ROWS]):
+    for place, name in enumerate(names[:ROWS]):
         for method, own in cells.items():
             cell = own[place]
             tiles = []
