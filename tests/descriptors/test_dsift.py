@@ -14,6 +14,7 @@ from torch import Tensor
 from phosphene.descriptors import DSIFT, as_network, dsift
 from phosphene.descriptors.network import NAMED
 from phosphene.errors import ImageError, NotFinite, SettingError
+from tests.descriptors.derivatives import assert_differences
 from tests.descriptors.test_hog import REFERENCES, arrays, coarse, furthest, photograph
 from tests.reference.dsift import network_dsift, vlfeat_normalized, vlfeat_raw
 
@@ -187,19 +188,7 @@ def test_what_is_flat_is_zero(net: DSIFT) -> None:
 
 @pytest.mark.parametrize("net", EVERY, ids=str)
 def test_derivatives_are_right(net: DSIFT) -> None:
-    generator = torch.Generator().manual_seed(3)
-    image = torch.rand(1, 1, 50, 43, dtype=torch.float64, generator=generator) * 255
-    leaf = image.clone().requires_grad_()
-    found = net(leaf)
-    signal = torch.randn(found.shape, dtype=torch.float64, generator=generator)
-    (slope,) = torch.autograd.grad((found * signal).sum(), leaf)
-    single = torch.zeros_like(image)
-    single[0, 0, 17, 11] = 1
-    for direction in (single, torch.randn(image.shape, dtype=torch.float64, generator=generator)):
-        eps = 1e-5
-        up, down = ((net(image + s * eps * direction) * signal).sum() for s in (1, -1))
-        numeric = float(up - down) / (2 * eps)
-        assert float((slope * direction).sum()) == pytest.approx(numeric, rel=1e-5, abs=1e-9)
+    assert_differences(net, (1, 1, 50, 43))
 
 
 # -- what must not change it, and what must ----------------------------------------------------

@@ -18,6 +18,7 @@ from phosphene.descriptors import HOG, as_network, hog
 from phosphene.descriptors.network import NAMED
 from phosphene.descriptors.orientations import votes
 from phosphene.errors import ImageError, NotFinite, SettingError
+from tests.descriptors.derivatives import assert_differences
 from tests.reference.hog import network_hog, vlfeat_hog
 
 REFERENCES = ("nat128", "nat227", "noise96", "odd131x97", "panels64x96", "small16")
@@ -262,19 +263,7 @@ def test_what_is_flat_is_zero(net: HOG) -> None:
 def test_derivatives_are_right(net: HOG, channels: int) -> None:
     if net.variant == "network" and channels == 3:
         channels = 1
-    generator = torch.Generator().manual_seed(3)
-    image = torch.rand(1, channels, 40, 33, dtype=torch.float64, generator=generator) * 255
-    leaf = image.clone().requires_grad_()
-    found = net(leaf)
-    signal = torch.randn(found.shape, dtype=torch.float64, generator=generator)
-    (slope,) = torch.autograd.grad((found * signal).sum(), leaf)
-    single = torch.zeros_like(image)
-    single[0, 0, 17, 11] = 1
-    for direction in (single, torch.randn(image.shape, dtype=torch.float64, generator=generator)):
-        eps = 1e-5
-        up, down = ((net(image + s * eps * direction) * signal).sum() for s in (1, -1))
-        numeric = float(up - down) / (2 * eps)
-        assert float((slope * direction).sum()) == pytest.approx(numeric, rel=1e-5, abs=1e-9)
+    assert_differences(net, (1, channels, 40, 33))
 
 
 def test_exact_shares_have_the_others_derivatives() -> None:

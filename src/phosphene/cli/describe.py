@@ -269,12 +269,16 @@ def _describe(net: Network, file: Path, place: Path, color: bool) -> dict[str, A
     assert isinstance(descriptor, HOG | DSIFT)
     try:
         with torch.no_grad():
-            found = {"descriptors": descriptor(image)[0].numpy()}
             if isinstance(descriptor, DSIFT):
-                frames = descriptor.frames(height, width)
-                found |= {"x": np.array(frames.x), "y": np.array(frames.y)}
-                found["norms"] = descriptor.norms(image)[0].numpy()
+                codes, norms = (some[0].numpy() for some in descriptor.with_norms(image))
+                places = vars(descriptor.frames(height, width)).items()
+                found = {
+                    "descriptors": codes,
+                    "norms": norms,
+                    **{k: np.array(v) for k, v in places},
+                }
             else:
+                found = {"descriptors": descriptor(image)[0].numpy()}
                 for axis, count in zip("yx", found["descriptors"].shape[1:], strict=True):
                     found[axis] = (np.arange(count) + 0.5) * descriptor.cell - 0.5
     except (MemoryError, RuntimeError) as error:

@@ -59,6 +59,22 @@ def prepared(
             on_error(photo, error)
 
 
+def of_one_size(net: Network, ready: Iterable[Prepared]) -> tuple[int, int]:
+    """Return the (h, w) of photographs that are found together.
+
+    Raises:
+        ImageError: They are of several sizes, or there are none.
+    """
+    sizes = {(int(p.image.shape[2]), int(p.image.shape[3])) for p in ready}
+    if len(sizes) != 1:
+        listed = ", ".join(f"{h}x{w}" for h, w in sorted(sizes)) or "none"
+        raise ImageError(
+            f"photographs of one size are needed, as {net.name} sees them as they are, and there "
+            f"are {listed}: invert them one at a time, or crop them alike"
+        )
+    return sizes.pop()
+
+
 def batches(ready: Iterable[Prepared], most: int) -> Iterator[list[Prepared]]:
     """Collect photographs of one size, as they come, into batches of at most `most`."""
     waiting: list[Prepared] = []

@@ -26,7 +26,6 @@ from phosphene.descriptors.orientations import votes
 from phosphene.descriptors.pooling import (
     Axis,
     histograms,
-    line_histograms,
     line_maps,
     strips,
     windows,
@@ -149,7 +148,9 @@ class DSIFT(nn.Module):
         return batch_of(image, f"DSIFT({self.extra_repr()})", (least, least), (1,))
 
     def _describe(self, image: Tensor) -> Tensor:
-        raw = self._histograms(image)
+        return self._normalized(self._histograms(image))
+
+    def _normalized(self, raw: Tensor) -> Tensor:
         if self.window == "network":
             squares = raw.square().sum(1, keepdim=True)
             return (raw * (squares + 1e-6).rsqrt()).clamp(max=_MOST)
@@ -168,7 +169,15 @@ class DSIFT(nn.Module):
 
         It tells descriptors of flat places, which are mostly noise.
         """
-        return self.raw(image).sum(1) / (3 * self.bin + 1) ** 2
+        return self._norms(self.raw(image))
+
+    def with_norms(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return descriptors and their norms, for the price of the descriptors."""
+        raw = self.raw(image)
+        return self._normalized(raw), self._norms(raw)
+
+    def _norms(self, raw: Tensor) -> Tensor:
+        return raw.sum(1) / (3 * self.bin + 1) ** 2
 
     def _corners(self, height: int, width: int) -> tuple[list[int], list[int]]:
         """Return columns and rows of the frames' first bins."""
@@ -204,11 +213,8 @@ class DSIFT(nn.Module):
         down, across = (
             Axis(side, side // self.bin - 1, self.bin, self.bin // 2) for side in (height, width)
         )
-        lines = [
-            line_histograms(votes(*strip, ORIENTATIONS // 2, "bilinear"), ORIENTATIONS, across)
-            for strip in strips(gx, gy)
-        ]
-        cells = histograms(torch.cat(lines), len(image), ORIENTATIONS, down, across)
+        voted = (votes(*strip, ORIENTATIONS // 2, "bilinear") for strip in strips(gx, gy))
+        cells = histograms(voted, len(image), ORIENTATIONS, down, across)
         blocks = cells.unfold(2, _BINS, _BINS - 1).unfold(3, _BINS, _BINS - 1)
         places = torch.arange(_BINS, device=image.device, dtype=image.dtype) - 1.5
         weights = (-0.5 * (places / self.window_size).square()).exp()

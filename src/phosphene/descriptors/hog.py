@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from typing import get_args
 
-import torch
 from torch import Tensor, nn
 
 from phosphene.descriptors import gradients
 from phosphene.descriptors.blocks import Variant, normalized
 from phosphene.descriptors.images import batch_of, in_turn, whole
 from phosphene.descriptors.orientations import Binning, votes
-from phosphene.descriptors.pooling import Axis, histograms, line_histograms, strips
+from phosphene.descriptors.pooling import Axis, histograms, strips
 from phosphene.errors import SettingError
 
 
@@ -36,7 +35,7 @@ class HOG(nn.Module):
         binning: `"hard"`, `"bilinear"` (the papers' HOGb) or `"relu"` (see `orientations`).
         surrogate: With hard binning, how much of the bilinear derivative takes part (0 to 1; a
             straight-through estimate). The true derivative is blind to the angles of gradients:
-            with it pre-images come out far worse (`docs/describe.md`). Values do not change.
+            with it pre-images come out far worse (`docs/study.md`). Values do not change.
         exact: Repeat VLFeat's arithmetic to the last digits in bilinear shares of images in
             single precision; without it they are more accurate, and up to 2.5e-4 off.
 
@@ -140,8 +139,7 @@ class HOG(nn.Module):
             votes(x, y, self.orientations, self.binning, self.exact, bend)
             for x, y in strips(gx, gy)
         )
-        lines = [line_histograms(vote, count, across) for vote in voted]
-        directed = histograms(torch.cat(lines), len(image), count, down, across)
+        directed = histograms(voted, len(image), count, down, across)
         return normalized(directed, self.variant)
 
 

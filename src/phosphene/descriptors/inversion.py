@@ -15,7 +15,7 @@ forgets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -23,12 +23,11 @@ import torch
 from torch import Tensor
 
 from phosphene.core.network import Network
-from phosphene.core.photographs import prepared, several
+from phosphene.core.photographs import of_one_size, prepared, several
 from phosphene.descriptors.dsift import DSIFT
 from phosphene.descriptors.flat import Level, flat_regions
 from phosphene.descriptors.hog import HOG
 from phosphene.descriptors.network import as_network, named
-from phosphene.errors import ImageError
 from phosphene.preimage import caricature as _caricature
 from phosphene.preimage import invert as _invert
 from phosphene.preimage.codes import Codes
@@ -53,7 +52,7 @@ def _adam(steps: int, name: str) -> Recipe:
 
 
 USUAL = _adam(300, "Adam")
-RECIPES: Mapping[str, Recipe] = {
+RECIPES = {
     "fast": _adam(100, "fast"),
     "paper": Recipe("papers'", steps=300, jitter=1, convergence=None),
     "best": _adam(1000, "best"),
@@ -111,7 +110,7 @@ def invert(
     Raises:
         ImageError: A photograph cannot be read, is too small, or they are not of one size.
     """
-    recipe = chosen(dict(RECIPES), quality, USUAL, steps)
+    recipe = chosen(RECIPES, quality, USUAL, steps)
     net = network_for(descriptor, literal(recipe))
     asked = {"strength": strength, "repeats": repeats, **more}
     most = max(1, (batch or (1 if net.device.type == "cpu" else _ON_GPU)) // repeats)
@@ -136,14 +135,7 @@ Chunk = tuple[tuple[str, ...], Any, tuple[int, int]]
 
 def _images(net: Network, photo: Any, most: int) -> Iterator[Chunk]:
     ready = list(prepared(net, several(photo)))
-    sizes = {(int(p.image.shape[2]), int(p.image.shape[3])) for p in ready}
-    if len(sizes) != 1:
-        listed = ", ".join(f"{h}x{w}" for h, w in sorted(sizes)) or "none"
-        raise ImageError(
-            f"photographs of one size are needed, as descriptors see them as they are, and there "
-            f"are {listed}: invert them one at a time, or crop them alike"
-        )
-    (size,) = sizes
+    size = of_one_size(net, ready)
     for start in range(0, len(ready), most):
         some = ready[start : start + most]
         seen = [net.preprocessing.in_own_channels(p.image) for p in some]

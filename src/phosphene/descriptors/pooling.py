@@ -100,11 +100,13 @@ def line_histograms(votes: Iterable[Vote], count: int, columns: Axis) -> Tensor:
     return sums.view(-1, count * places)
 
 
-def histograms(lines: Tensor, batch: int, count: int, rows: Axis, columns: Axis) -> Tensor:
-    """Gather lines in the rows of cells.
+def histograms(
+    strips: Iterable[Iterable[Vote]], batch: int, count: int, rows: Axis, columns: Axis
+) -> Tensor:
+    """Gather votes in cells.
 
     Args:
-        lines: (batch * h, ...) from `line_histograms`.
+        strips: The votes of one strip of lines after another.
         batch: How many images.
         count: How many bins there are.
         rows: Cells from top to bottom.
@@ -113,6 +115,7 @@ def histograms(lines: Tensor, batch: int, count: int, rows: Axis, columns: Axis)
     Returns:
         (batch, count, rows.cells, columns.cells).
     """
+    lines = torch.cat([line_histograms(votes, count, columns) for votes in strips])
     whole = lines.view(batch, rows.pixels, -1)
     pooled = rows.matrix(lines.dtype, lines.device) @ whole
     pooled = pooled.view(batch, rows.cells, count, -1)[..., 1 : columns.cells + 1]

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from phosphene.core.network import Network
-from phosphene.core.photographs import Prepared, prepared, several
+from phosphene.core.photographs import Prepared, of_one_size, prepared, several
 from phosphene.core.preprocessing import distortion
 from phosphene.core.receptive_field import ReceptiveField
 from phosphene.core.representation import Representation
@@ -152,13 +152,7 @@ def invert(
         ready = list(prepared(net, several(photo)))
         if not ready:
             raise ImageError("there is nothing to invert: give a photograph")
-        sizes = {tuple(p.image.shape[2:]) for p in ready}
-        if len(sizes) > 1:
-            listed = ", ".join(f"{h}x{w}" for h, w in sorted(sizes))
-            raise ImageError(
-                f"{net.name} sees photographs at their own size, and these have several "
-                f"({listed}): invert them one at a time, or crop them alike"
-            )
+        of_one_size(net, ready)
         targets = [_of_photograph(phi, p) for p in ready]
         warnings = [said for said in (distortion(p.name, p.frame) for p in ready) if said]
     targets = [replace(target, seed=seed + r) for target in targets for r in range(repeats)]

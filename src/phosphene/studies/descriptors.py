@@ -82,7 +82,7 @@ def descriptors(plan: Plan) -> Findings:
             "features scored": "those of the authors' networks, cells of 8 pixels",
             "photographs": f"{len(plan.photos)}, gray, at their own size",
             "C": f"{STRENGTH:g}",
-            "recipe": str(chosen(dict(RECIPES), plan.quality, USUAL, plan.steps)),
+            "recipe": str(chosen(RECIPES, plan.quality, USUAL, plan.steps)),
             "seed": str(plan.seed),
         },
         warnings=tuple(warnings),
