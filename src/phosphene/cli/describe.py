@@ -263,20 +263,16 @@ def _describe(net: Network, file: Path, place: Path, color: bool) -> dict[str, A
     from phosphene.image import replacing
     from phosphene.provenance import versions
 
-    image = net.input_of(net.prepare(file)[0])
+    image, descriptor = net.input_of(net.prepare(file)[0]), net.module
     height, width = image.shape[2:]
-    descriptor = net.module
     assert isinstance(descriptor, HOG | DSIFT)
     try:
         with torch.no_grad():
             if isinstance(descriptor, DSIFT):
                 codes, norms = (some[0].numpy() for some in descriptor.with_norms(image))
-                places = vars(descriptor.frames(height, width)).items()
-                found = {
-                    "descriptors": codes,
-                    "norms": norms,
-                    **{k: np.array(v) for k, v in places},
-                }
+                frames = vars(descriptor.frames(height, width)).items()
+                found = {name: np.array(places) for name, places in frames}
+                found |= {"descriptors": codes, "norms": norms}
             else:
                 found = {"descriptors": descriptor(image)[0].numpy()}
                 for axis, count in zip("yx", found["descriptors"].shape[1:], strict=True):
@@ -291,8 +287,7 @@ def _describe(net: Network, file: Path, place: Path, color: bool) -> dict[str, A
     settings = {**_settings(descriptor), **about, "versions": versions()}
     with replacing(place) as written:
         np.savez(written, allow_pickle=False, settings=np.array(json.dumps(settings)), **found)
-    shape = list(found["descriptors"].shape)
-    return {"photograph": str(file), "file": str(place), "shape": shape}
+    return {"photograph": str(file), "file": str(place), "shape": [*found["descriptors"].shape]}
 
 
 def _settings(descriptor: HOG | DSIFT) -> dict[str, Any]:

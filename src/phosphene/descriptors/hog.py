@@ -41,6 +41,7 @@ class HOG(nn.Module):
 
     The pixels' scale matters a little: VLFeat adds 1e-4 to a block's energy, in units of 0..255.
 
+    >>> import torch
     >>> HOG(8)(torch.rand(1, 1, 64, 48) * 255).shape
     torch.Size([1, 31, 8, 6])
     """
@@ -153,6 +154,7 @@ def hog(
 ) -> Tensor:
     """Describe images by histograms of oriented gradients: `HOG(...)(image)`.
 
+    >>> import torch
     >>> hog(torch.rand(64, 48) * 255, variant="dalal-triggs").shape
     torch.Size([1, 36, 8, 6])
     """
