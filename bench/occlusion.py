@@ -1,12 +1,15 @@
 """What occlusion costs, beside Captum's and beside whole passes of our own.
 
-    python bench/occlusion.py squeezenet.caffemodel PHOTOGRAPH [ROUNDS]
+    python bench/occlusion.py squeezenet.caffemodel PHOTOGRAPH [--rounds 3]
+    python bench/occlusion.py squeezenet.caffemodel PHOTOGRAPH --only 1 --stride 32 --out try.md
 
-Three ways of the same windows take turns, in one run: phosphene's incremental engine; its full
-recomputation, in channels-last order; and `captum.attr.Occlusion`, whose `perturbations_per_eval`
-is the fastest of 1, 2, 4, 8 and 16 on a few windows (a stride as long as the patch). Both times are
-given, of the clock and of the processor: on a machine that does other work too, the second is the
-steadier. The maps are compared as well: Captum's attribution is the fall of the probability, at
+Three ways of the same windows take turns, in one run, each round in another order: phosphene's
+incremental engine; its full recomputation, in channels-last order; and `captum.attr.Occlusion`.
+Captum's `perturbations_per_eval` and the order of its maps in memory, which it leaves to the
+caller, are the fastest of 1 to 32 and of both orders on a few windows (a stride as long as the
+patch), each tried twice. Times are of the whole call, the clean pass and our checks included; both
+are given, of the clock and of the processor: on a machine that does other work too, the second is
+the steadier. The maps are compared as well: Captum's attribution is the fall of the probability, at
 each pixel the mean over the windows that hide it.
 
 1. SqueezeNet, 227 px, patch 35, stride 8: 625 windows.
@@ -17,25 +20,30 @@ The tables go to `bench/results/occlusion.md`.
 
 from __future__ import annotations
 
+import argparse
+import copy
+import os
+import platform
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from phosphene import Network, open_network
-from phosphene.saliency.occlude import occlude
+from phosphene import Network, occlude, open_network
 from phosphene.saliency.occlusion import Occlusion
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from captum.attr import Occlusion as Captum
 
-EVALUATIONS = (1, 2, 4, 8, 16)
+EVALUATIONS = (1, 2, 4, 8, 16, 32)
+ORDERS = {"as it comes": torch.contiguous_format, "channels last": torch.channels_last}
+TRIALS = 2
 Times = tuple[float, float]
 
 
@@ -46,23 +54,46 @@ def timed(run: Callable[[], object]) -> Times:
     return time.perf_counter() - start, time.process_time() - used
 
 
-def peer(net: Network, image: Tensor, class_: int, windows: tuple[int, int], each: int) -> Tensor:
-    """Return Captum's attribution, (h, w): the same for all channels.
+class Peer:
+    """Captum, on the same image, class and windows.
 
     Args:
         net: The network, whose model is called by Captum itself.
         image: (1, 3, h, w) RGB in [0, 1].
         class_: Index of the class.
-        windows: Side and stride, pixels.
-        each: `perturbations_per_eval`.
+        patch: Side, pixels.
+
+    Attributes:
+        each: `perturbations_per_eval`, the fastest.
+        order: Of model and input in memory, the fastest.
     """
-    side, stride = windows
-    with torch.inference_mode():
-        found = Captum(lambda x: net.head.probabilities(net.module(x))).attribute(
-            net.input_of(image), (3, side, side), strides=(3, stride, stride), target=class_,
-            baselines=0, perturbations_per_eval=each,
-        )  # fmt: skip
-    return found[0, 0]
+
+    def __init__(self, net: Network, image: Tensor, class_: int, patch: int) -> None:
+        self._net, self._image, self._class, self._patch = net, image, class_, patch
+        self._modules: dict[str, nn.Module] = {
+            name: copy.deepcopy(net.module).to(memory_format=order)  # type: ignore[call-overload]
+            for name, order in ORDERS.items()
+        }
+        # Of one thread the processor's time is the steadier; of several the clock's is what counts.
+        judged = int(torch.get_num_threads() == 1)
+        choices = [(n, order) for n in EVALUATIONS for order in ORDERS]
+        tried: dict[tuple[int, str], list[float]] = {choice: [] for choice in choices}
+        for _ in range(TRIALS):
+            for choice in choices:
+                self.each, self.order = choice
+                tried[choice].append(timed(lambda: self.run(patch))[judged])
+        self.each, self.order = min(choices, key=lambda choice: min(tried[choice]))
+
+    def run(self, stride: int) -> Tensor:
+        """Return Captum's attribution, (h, w): the same for all channels."""
+        module, side = self._modules[self.order], self._patch
+        x = self._net.input_of(self._image).contiguous(memory_format=ORDERS[self.order])
+        with torch.inference_mode():
+            found = Captum(lambda x: self._net.head.probabilities(module(x))).attribute(
+                x, (3, side, side), strides=(3, stride, stride), target=self._class,
+                baselines=0, perturbations_per_eval=self.each,
+            )  # fmt: skip
+        return found[0, 0]
 
 
 def agreement(made: Occlusion, theirs: Tensor) -> float:
@@ -85,30 +116,34 @@ def compare(model: str, photo: str, patch: int, stride: int, rounds: int) -> lis
     net = open_network(model)
     net.module.eval()
     image, _ = net.prepare(photo)
-    options = {"patch": patch, "stride": stride, "border": "inside", "feature": None}
-    made = occlude(net, image, **options)  # type: ignore[arg-type]
-    class_ = made.unit.channel
-    coarse = (patch, patch)
-    trial = {n: timed(lambda n=n: peer(net, image, class_, coarse, n)) for n in EVALUATIONS}
-    best = min(trial, key=lambda n: trial[n][1])
-    kept: dict[str, list[Times]] = {"incremental": [], "full": [], "captum": []}
-    theirs, full = torch.empty(0), made
+    class_ = int(net.probabilities(image)[0].argmax())
+    peer = Peer(net, image, class_, patch)
+    found: dict[str, Occlusion] = {}
+    theirs = torch.empty(0)
 
-    def whole() -> None:
-        nonlocal full
-        full = ours(False)
+    def ours(name: str) -> None:
+        found[name] = occlude(
+            net, image, class_, patch=patch, stride=stride, border="inside", feature=None,
+            incremental=name == "incremental",
+        )  # fmt: skip
 
     def captum() -> None:
         nonlocal theirs
-        theirs = peer(net, image, class_, (patch, stride), best)
+        theirs = peer.run(stride)
 
-    def ours(incremental: bool) -> Occlusion:
-        return occlude(net, image, class_, incremental=incremental, **options)  # type: ignore[arg-type]
-
-    for _ in range(rounds):
-        kept["incremental"].append(timed(lambda: ours(True)))
-        kept["captum"].append(timed(captum))
-        kept["full"].append(timed(whole))
+    ways: dict[str, Callable[[], None]] = {
+        "incremental": lambda: ours("incremental"),
+        "captum": captum,
+        "full": lambda: ours("full"),
+    }
+    kept: dict[str, list[Times]] = {name: [] for name in ways}
+    names = list(ways)
+    ours("incremental")  # the first call of all is slower
+    for turn in range(rounds):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            kept[name].append(timed(ways[name]))
+    made, full = found["incremental"], found["full"]
     off = float((full.value - made.value).abs().max() / full.value.abs().max())
     windows = made.value.numel()
     lines = [
@@ -117,18 +152,19 @@ def compare(model: str, photo: str, patch: int, stride: int, rounds: int) -> lis
         "",
         f"Engine: {made.facts['engine']}. Incremental and full maps differ by {off:.1e} of the "
         f"largest probability; ours and Captum's by {agreement(made, theirs):.1e} of the same. "
-        f"Captum at its best `perturbations_per_eval` of {', '.join(map(str, EVALUATIONS))}: "
-        f"{best}. Median of {rounds} rounds; the ratio is the median of the rounds' ratios.",
+        f"Captum at its best of `perturbations_per_eval` {', '.join(map(str, EVALUATIONS))} and "
+        f"both orders in memory: {peer.each}, {peer.order}. Median of {rounds} round"
+        f"{'s' * (rounds > 1)}; the ratio is the median of the rounds' ratios.",
         "",
         "| | seconds | of processor | ms a window | times ours: clock | processor |",
         "|---|---|---|---|---|---|",
     ]
-    names = {
+    titles = {
         "incremental": "phosphene, incremental",
         "full": "phosphene, full, channels last",
-        "captum": f"Captum, {best} at a time",
+        "captum": f"Captum, {peer.each} at a time, {peer.order}",
     }
-    for name, title in names.items():
+    for name, title in titles.items():
         clock, processor = (statistics.median(t[i] for t in kept[name]) for i in (0, 1))
         pairs = list(zip(kept[name], kept["incremental"], strict=True))
         ratios = [statistics.median(a[i] / b[i] for a, b in pairs) for i in (0, 1)]
@@ -140,20 +176,36 @@ def compare(model: str, photo: str, patch: int, stride: int, rounds: int) -> lis
     return lines
 
 
-def main(model: str, photo: str, rounds: str = "3") -> None:
+def main() -> None:
     """Measure, print and write."""
-    lines = [
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("model", help="SqueezeNet's caffemodel")
+    parser.add_argument("photograph")
+    parser.add_argument("--rounds", type=int, default=3, help="of every table")
+    parser.add_argument("--only", type=int, choices=(1, 2), help="one table in place of both")
+    parser.add_argument("--stride", type=int, help="another stride, to try it out")
+    parser.add_argument("--out", type=Path, help="another file for the tables")
+    asked = parser.parse_args()
+    if asked.out is None and (asked.only or asked.stride):
+        parser.error("a part or another stride is no result to keep: give --out FILE")
+    before = os.getloadavg()[0]
+    tables = {1: (asked.model, 35, 8), 2: ("vgg-vd-16", 50, 12)}
+    lines: list[str] = []
+    for number, (model, patch, stride) in tables.items():
+        if asked.only in (None, number):
+            lines += compare(model, asked.photograph, patch, asked.stride or stride, asked.rounds)
+    head = [
         "# Occlusion",
         "",
-        f"Measured by `python bench/occlusion.py {Path(model).name} PHOTOGRAPH {rounds}`, "
-        f"{torch.get_num_threads()} thread(s), torch {torch.__version__}, in turns in one run, on "
-        "a machine shared with other work.",
-        *compare(model, photo, 35, 8, int(rounds)),
-        *compare("vgg-vd-16", photo, 50, 12, max(1, int(rounds) - 2)),
+        f"Measured by `python bench/occlusion.py {Path(asked.model).name} PHOTOGRAPH --rounds "
+        f"{asked.rounds}` on {platform.machine()} with {torch.get_num_threads()} thread(s), torch "
+        f"{torch.__version__}, captum {version('captum')}, the three ways in turns. Processes that "
+        f"wanted a processor: {before:.1f} before, {os.getloadavg()[0]:.1f} behind, of "
+        f"{os.cpu_count()} processors.",
     ]
-    path = Path(__file__).with_name("results") / "occlusion.md"
-    path.write_text("\n".join(lines) + "\n")
+    out = asked.out or Path(__file__).with_name("results") / "occlusion.md"
+    out.write_text("\n".join([*head, *lines]) + "\n")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -5,16 +5,16 @@
 *Scenes*: mean IoU with the exact masks of drawn scenes that the demo network was not trained on, by
 reversed network and by what does the cut, beside the map that looks at nothing. *Photographs*: the
 box around the cut of the right class and the true ones (`boxes.json` beside the photographs).
-*Time*: the cut alone beside OpenCV's GrabCut with one round and with five, on one thread, in one
-process and in turns; the figure is the median of the ratios. The results go to
-`bench/results/segmentation.md`.
+*Time*: all from the map to the mask on the photograph (`segment_map`), and the cut alone beside
+OpenCV's GrabCut with one round and with five, over photographs (or scenes, where none are given)
+and maps, in processor time, on one thread, in one process and in turns; median and worst. The
+results go to `bench/results/segmentation.md`; `--times` prints the times and writes nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import time
 from collections.abc import Callable
 from functools import partial
@@ -30,6 +30,7 @@ from phosphene.segmentation.baseline import gaussian_blob
 from phosphene.segmentation.cutting import Cutting, segment_map
 from phosphene.segmentation.grab_cut import grab_cut
 from phosphene.segmentation.graph_cut import graph_cut
+from phosphene.segmentation.maps import pixels_of
 from phosphene.segmentation.trimap import trimap
 from phosphene.segmentation.views import high_of, rule_of, views
 from phosphene.worlds.shapes import scenes
@@ -68,29 +69,37 @@ def box_iou(one: tuple[float, ...], other: tuple[float, ...]) -> float:
 Case = tuple[Image.Image, dict[str, np.ndarray], Callable[[object], float]]
 
 
-def scene_cases(count: int, seed: int) -> list[Case]:
+def scene_cases(count: int, seed: int, side: int | None = None) -> list[Case]:
     """Return drawn scenes, their maps, and how to score what was cut out."""
     net, cases = demo(), []
     for drawn in scenes(count, seed):
-        maps = {rule: views(net, drawn.image, rule_of(rule))[0].map for rule in RULES}
-        maps[NO_RULE] = gaussian_blob(drawn.object.shape)
+        maps = {
+            rule: views(net, drawn.image, rule_of(rule), shorter_side=side)[0].map for rule in RULES
+        }
+        maps[NO_RULE] = gaussian_blob(maps["saliency"].shape if side else drawn.object.shape)
         score = lambda found, truth=drawn.object: iou(found.mask, truth)  # noqa: E731
         cases.append((Image.fromarray(drawn.image), maps, score))
     return cases
 
 
-def photograph_cases(net: Network, folder: Path) -> list[Case]:
+def photograph_cases(
+    net: Network, folder: Path, side: int | None = None, most: int | None = None
+) -> list[Case]:
     """Return photographs with boxes, the maps of their true classes, and how to score a box."""
-    cases = []
+    cases: list[Case] = []
     for name, entry in json.loads((folder / "boxes.json").read_text())["boxes"].items():
         if entry["difficult"]:
             continue
+        if most is not None and len(cases) >= most:
+            break
         photo = Image.open(folder / name).convert("RGB")
         maps = {}
         for rule in RULES:
             # Of all positive positions nothing comes back by DeConvNet in SqueezeNet.
             seed = "strongest" if rule == "deconvnet" else "positive"
-            (view,) = views(net, photo, rule_of(rule), [entry["index"]], seed=seed)
+            (view,) = views(
+                net, photo, rule_of(rule), [entry["index"]], seed=seed, shorter_side=side
+            )
             maps[rule] = view.map
         maps[NO_RULE] = gaussian_blob(view.map.shape)
 
@@ -118,36 +127,48 @@ def table(title: str, cases: list[Case], at_half: bool) -> list[str]:
     return [*lines, ""]
 
 
-def times(rounds: int = 15) -> list[str]:
-    """Time the cut of noisy scenes of two sizes beside OpenCV's."""
+def times(cases_of: Callable[[int], list[Case]], what: str) -> list[str]:
+    """Time the cut beside OpenCV's, at two sizes.
+
+    Args:
+        cases_of: What is cut, by the shorter side in pixels.
+        what: What that is.
+    """
     cv2.setNumThreads(1)
-    lines = ["## Time of a cut", "", "| size | graph cut | over GrabCut, 1 round | 5 rounds |"]
-    lines.append("|---|---|---|---|")
-    for size in ((256, 341), (375, 500)):
-        (drawn,) = scenes(1, 7, size=size)
-        image = drawn.image.astype(np.float32) / 255
-        values = views(demo(), drawn.image, rule_of("guided"), shorter_side=size[0])[0].map
-        known = trimap(values, 0.9)
-        ours, ratios = [], ([], [])
-        runs = (
-            partial(graph_cut, image, known),
-            partial(grab_cut, image, known, 1),
-            partial(grab_cut, image, known, 5),
-        )
-        for _ in range(rounds):
-            spent = []
-            for run in runs:
-                start = time.perf_counter()
-                run()
-                spent.append(time.perf_counter() - start)
-            ours.append(spent[0])
-            for kept, peer in zip(ratios, spent[1:], strict=True):
-                kept.append(spent[0] / peer)
-        one, five = (statistics.median(r) for r in ratios)
-        took = f"{1e3 * statistics.median(ours):.0f} ms"
-        lines.append(f"| {size[1]}x{size[0]} | {took} | {one:.2f} | {five:.2f} |")
+    lines = [f"## Time of a cut, {what}: median, worst", ""]
+    lines += ["| shorter side | from map to mask | graph cut | over GrabCut, 1 round | 5 rounds |"]
+    lines += ["|---|---|---|---|---|"]
+    for side in (256, 375):
+        spent = [
+            _spent(photo, values, high_of(rule_of(rule), None) if rule != NO_RULE else 0.9)
+            for photo, maps, _ in cases_of(side)
+            for rule, values in maps.items()
+        ]
+        whole, ours, one, five = np.array(spent).T
+        cells = [f"{1e3 * np.median(t):.0f}, {1e3 * t.max():.0f} ms" for t in (whole, ours)]
+        ratios = [ours / peer for peer in (one, five)]
+        cells += [f"{np.median(r):.2f}, {r.max():.2f}" for r in ratios]
+        lines.append(f"| {side} | " + " | ".join(cells) + " |")
         print(lines[-1], flush=True)
     return [*lines, ""]
+
+
+def _spent(photo: Image.Image, values: np.ndarray, high: float) -> list[float]:
+    """Return the seconds of `segment_map`, of the cut alone, and of GrabCut with 1 and 5 rounds."""
+    height, width = values.shape
+    image = pixels_of(photo.resize((width, height), Image.Resampling.BICUBIC))
+    known = trimap(values, high)
+    spent = []
+    for run in (
+        partial(segment_map, photo, values, Cutting("graph-cut", high)),
+        partial(graph_cut, image, known),
+        partial(grab_cut, image, known, 1),
+        partial(grab_cut, image, known, 5),
+    ):
+        start = time.process_time()
+        run()
+        spent.append(time.process_time() - start)
+    return spent
 
 
 def main() -> None:
@@ -156,8 +177,18 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=100)
     parser.add_argument("--network", type=Path)
     parser.add_argument("--photographs", type=Path)
+    parser.add_argument("--times", action="store_true", help="nothing else, and write nothing")
+    parser.add_argument("--most", type=int, help="how many photographs are timed; all by default")
     given = parser.parse_args()
     torch.set_num_threads(1)
+    cases_of, what = partial(scene_cases, 10, 7), "10 scenes"
+    if given.network and given.photographs:
+        net = open_network(given.network)
+        cases_of = partial(photograph_cases, net, given.photographs, most=given.most)
+        what = f"photographs, {net.name}"
+    timed = times(cases_of, what)
+    if given.times:
+        return
     lines = [
         "# Segmentation",
         "",
@@ -165,11 +196,10 @@ def main() -> None:
         f"{cv2.__version__}. Paper: quantiles 95 (saliency) or 90, and 30 %. Tuned: 90 and 50 %, "
         "the map smoothed by 4 % of the shorter side, enclosed parts filled.",
         "",
-        *times(),
+        *timed,
         *table(f"Mean IoU on {given.scenes} drawn scenes", scene_cases(given.scenes, 2024), False),
     ]
     if given.network and given.photographs:
-        net = open_network(given.network)
         cases = photograph_cases(net, given.photographs)
         title = f"Mean IoU of boxes on {len(cases)} photographs, {net.name} (share above 0.5)"
         lines += table(title, cases, True)

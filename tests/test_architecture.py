@@ -30,6 +30,10 @@ MAY_IMPORT = {
     "segmentation": BASE | {"core", "saliency", "formats"},
     "descriptors": BASE | {"core", "formats", "preimage"},
     "view": BASE,
+    "training": BASE | {"core"},
+    "survey": BASE | {"core", "saliency", "preimage", "worlds", "zoo", "view", "training"},
+    "atlas": BASE
+    | {"core", "zoo", "saliency", "preimage", "worlds", "survey", "view"},
     "studies": BASE
     | {"core", "worlds", "zoo", "saliency", "segmentation", "preimage", "descriptors", "view"},
     "cli": BASE
@@ -42,9 +46,19 @@ MAY_IMPORT = {
         "preimage",
         "descriptors",
         "view",
+        "survey",
+        "atlas",
         "studies",
     },
-    "__init__": {"core", "descriptors", "errors", "preimage", "saliency", "zoo"},
+    "__init__": {
+        "core",
+        "descriptors",
+        "errors",
+        "preimage",
+        "saliency",
+        "segmentation",
+        "zoo",
+    },
     "__main__": {"cli"},
 }
 BANNED = {"utils", "util", "misc", "helpers", "helper", "common", "commons", "tools"}

@@ -9,10 +9,11 @@ import phosphene
 
 NAMES = [
     "ARCHITECTURES", "Codes", "DECONVNET", "DSIFT", "Direction", "Explanation", "GUIDED", "HOG",
-    "LATTICE", "Maxima", "Network", "PhospheneError", "PreImage", "Preprocessing", "ReceptiveField",
-    "Recipe", "Representation", "Reversal", "SALIENCY", "Saliency", "Tape", "Unit", "Watch",
-    "activate", "backward", "caricature", "class_model", "explain", "explain_many", "invert",
-    "measure_maxima", "open_network", "register_rule", "style", "ten_crop", "texture",
+    "LATTICE", "Localization", "Maxima", "Network", "Occlusion", "PhospheneError", "PreImage",
+    "Preprocessing", "ReceptiveField", "Recipe", "Representation", "Reversal", "SALIENCY",
+    "Saliency", "Segmentation", "Tape", "Unit", "Watch", "activate", "backward", "caricature",
+    "class_model", "explain", "explain_many", "invert", "localize", "measure_maxima", "occlude",
+    "open_network", "register_rule", "segment", "style", "ten_crop", "texture",
 ]  # fmt: skip
 
 

@@ -42,9 +42,15 @@ if TYPE_CHECKING:
     from phosphene.preimage.watch import Watch as Watch
     from phosphene.saliency.explain import explain as explain
     from phosphene.saliency.explain import explain_many as explain_many
+    from phosphene.saliency.occlude import occlude as occlude
+    from phosphene.saliency.occlusion import Occlusion as Occlusion
     from phosphene.saliency.result import Explanation as Explanation
     from phosphene.saliency.result import Saliency as Saliency
     from phosphene.saliency.ten_crop import ten_crop as ten_crop
+    from phosphene.segmentation.localize import localize as localize
+    from phosphene.segmentation.result import Localization as Localization
+    from phosphene.segmentation.result import Segmentation as Segmentation
+    from phosphene.segmentation.segment import segment as segment
     from phosphene.zoo.catalogue import open_network as open_network
 
 _HOMES = {
@@ -57,8 +63,10 @@ _HOMES = {
     "GUIDED": "core.rules",
     "HOG": "descriptors.hog",
     "LATTICE": "core.rules",
+    "Localization": "segmentation.result",
     "Maxima": "preimage.maxima",
     "Network": "core.network",
+    "Occlusion": "saliency.occlusion",
     "PhospheneError": "errors",
     "PreImage": "preimage.result",
     "Preprocessing": "core.preprocessing",
@@ -68,6 +76,7 @@ _HOMES = {
     "Reversal": "core.rules",
     "SALIENCY": "core.rules",
     "Saliency": "saliency.result",
+    "Segmentation": "segmentation.result",
     "Tape": "core.tape",
     "Unit": "core.unit",
     "Watch": "preimage.watch",
@@ -78,9 +87,12 @@ _HOMES = {
     "explain": "saliency.explain",
     "explain_many": "saliency.explain",
     "invert": "preimage.invert",
+    "localize": "segmentation.localize",
     "measure_maxima": "preimage.maxima",
+    "occlude": "saliency.occlude",
     "open_network": "zoo.catalogue",
     "register_rule": "core.nodes",
+    "segment": "segmentation.segment",
     "style": "preimage.texture",
     "ten_crop": "saliency.ten_crop",
     "texture": "preimage.texture",

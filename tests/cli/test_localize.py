@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
 from tests.cli.conftest import Ran
 
@@ -22,8 +23,42 @@ def test_a_page(run: Run, desk: Path) -> None:
     done = run("localize", "cat.png", *NET, "--top", "3")
     assert done.code == 0
     assert "1 done: open localization.html" in done.err
-    assert len(re.findall(r"\d+\.\d% (box|no object)", done.err)) == 3
+    shown = [float(n) for n in re.findall(r"\w+ (\d\.\d\d) (?:box|no object)", done.err)]
+    assert len(shown) == 3
+    assert shown == sorted(shown, reverse=True)
     assert (desk / "localization.html").exists()
+
+
+def test_classes_in_order_of_their_scores(run: Run, desk: Path) -> None:
+    done = run("localize", "cat.png", "photos", "--top", "4", "-o", "out")
+    assert done.code == 0
+    assert "photograph class largest score where mask" in done.err
+    boxes = json.loads(Path("out/boxes.json").read_text())
+    assert "largest score anywhere" in boxes["facts"]["classes in order of"]
+    for result in boxes["results"]:
+        scores = [one["score"] for one in result["objects"]]
+        assert scores == sorted(scores, reverse=True)
+        assert {one["order"] for one in result["objects"]} == {"score"}
+        for one in result["objects"]:
+            assert f"{one['class']} {one['score']:.2f} " in done.err
+    first = boxes["results"][0]["objects"][0]
+    heading = f"cat.png: {first['class']}, score {first['score']:.2f}</h2>"
+    assert heading in Path("out/index.html").read_text()
+
+
+def test_a_square_photograph_has_probabilities_and_a_wide_one_scores(run: Run, desk: Path) -> None:
+    """Of the demo network, whose answer to its own size is one and else a map."""
+    Image.new("RGB", (96, 96), "red").save("square.png")
+    done = run("localize", "square.png", "cat.png", "--top", "2", "-e", "threshold", "--json")
+    square, wide = json.loads(done.out)["results"]
+    assert [one["order"] for one in square["objects"]] == ["probability"] * 2
+    assert [one["order"] for one in wide["objects"]] == ["score"] * 2
+    assert "classes in order of" not in json.loads(done.out)["facts"]
+    said = run("localize", "square.png", "cat.png", "--top", "2", "-e", "threshold").err
+    assert "photograph class probability or largest score where" in said
+    first, best = square["objects"][0], wide["objects"][0]
+    assert f"square.png {first['class']} {first['probability']:.1%} " in said
+    assert f"cat.png {best['class']} {best['score']:.2f} " in said
 
 
 def test_a_folder(run: Run, desk: Path) -> None:
@@ -78,6 +113,12 @@ def test_the_protocol_of_2014(run: Run, desk: Path) -> None:
     found = json.loads(done.out)
     assert found["facts"]["protocol"] == "simonyan"
     assert len(found["results"][0]["objects"]) == 2
+    assert found["facts"]["classes in order of"] == "probability"
+    said = run(*simonyan).err
+    assert "photograph class probability where" in said
+    shown = [float(n) for n in re.findall(r"(\d+\.\d)% (?:box|no object)", said)]
+    assert len(shown) == 2
+    assert shown == sorted(shown, reverse=True)
     refused = run(*simonyan, "--seed-at", "strongest")
     assert refused.code == 2
     assert "ten crops start at all positive positions" in refused.err
@@ -98,6 +139,7 @@ def test_single_files(run: Run, desk: Path) -> None:
         ("--protocol none", 2, "none"),
         ("--class cat", 2, "--class"),
         ("--mask a.png", 2, "--mask"),
+        ("-e threshold --low 0.1", 2, "--low goes with --engine graph-cut"),
         ("--low 1", 2, "give 0 <= low < high < 1"),
     ],
 )

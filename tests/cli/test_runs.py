@@ -96,6 +96,34 @@ def test_a_folder_is_done_again_where_something_changed(
     assert done_again("--whole") == both
 
 
+@pytest.mark.parametrize("verb", ["explain", "occlude", "segment", "localize"])
+def test_what_a_network_imports_is_part_of_it(desk: Path, verb: str) -> None:
+    """Its own modules and packages are; others, and files beside it, are not."""
+    Path("layers").mkdir()
+    Path("layers/__init__.py").write_text("from layers.sizes import SIDE\n")
+    Path("layers/sizes.py").write_text("SIDE = 16\n")
+    Path("unused.py").write_text("")
+    Path("mine.py").write_text("import nets\nimport layers\ndef net(): return nets.net()\n")
+    options = {"explain": ["-r", "saliency"], "occlude": ["--stride", "8"]}.get(verb, [])
+
+    def kept() -> bool:
+        # In a process of its own, as an imported file is not read twice by one.
+        said = subprocess.run(
+            [sys.executable, "-m", "phosphene", verb, "photos/a.png", "-m", "mine.py:net",
+             "-o", "out/", *options], capture_output=True, text=True, check=True,
+        ).stderr  # fmt: skip
+        return "1 kept from an earlier run" in said
+
+    assert not kept()
+    Path("unused.py").write_text("SIDE = 8\n")
+    os.utime("mine.py")
+    assert kept()
+    with open("layers/sizes.py", "a") as file:
+        file.write("# another network, it may be\n")
+    assert not kept()
+    assert kept()
+
+
 @pytest.mark.parametrize("out", ["out.html", "out.png"])
 def test_an_interrupted_page_holds_what_was_done(
     run: Run, many: Path, reads: list[str], out: str

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from phosphene.errors import NotFinite
+from phosphene.segmentation.truths import read_coco
 from phosphene.segmentation.truths.rle import decode, unpack
 from tests.cli.conftest import Ran
 
@@ -53,7 +54,8 @@ def test_a_page(run: Run, desk: Path) -> None:
     done = run("segment", "cat.png", *NET)
     assert done.code == 0
     assert done.out == ""
-    assert re.search(r"cat\.png \w+ \d+\.\d% box \d+, \d+, \d+, \d+ 1 done: open segm", done.err)
+    assert "photograph class largest score where" in done.err
+    assert re.search(r"cat\.png \w+ \d\.\d\d box \d+, \d+, \d+, \d+ 1 done: open segm", done.err)
     assert (desk / "segmentation.html").read_text().count("data:image/png;base64,") == 4
 
 
@@ -220,32 +222,66 @@ def test_options_are_the_arguments(run: Run, desk: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(SEGMENT, "segment", noted)
     words = (
-        "-c 2 --rule mask+rectify/centre --engine threshold --high .9 --low .4 --smoothing .05 "
-        "--threshold .7 --fill --shorter-side 20 --seed-at strongest -o a.png"
+        "-c 2 --rule mask+rectify/centre --high .9 --low .4 --smoothing .05 "
+        "--fill --shorter-side 20 --seed-at strongest -o a.png"
     )
     assert run("segment", "cat.png", *NET, *words.split()).code == 0
-    assert given == {
+    wanted = {
         "class_": "2",
         "rule": "mask+rectify/centre",
-        "engine": "threshold",
+        "engine": "graph-cut",
         "high": 0.9,
         "low": 0.4,
         "smoothing": 0.05,
-        "threshold": 0.7,
+        "threshold": 0.8,
         "fill": True,
         "shorter_side": 20,
         "seed": "strongest",
     }
+    assert given == wanted
+    words = words.replace("--high .9 --low .4", "--engine threshold --threshold .7")
+    assert run("segment", "cat.png", *NET, *words.split()).code == 0
+    other = {"engine": "threshold", "high": None, "low": 0.3, "threshold": 0.7}
+    assert given == wanted | other
 
 
 def test_a_photograph_without_an_object(run: Run, desk: Path) -> None:
     done = run("segment", "cat.png", "-m", "nets.py:dead", "--mask", "m.png", "-o", "out")
     assert done.code == 0
     assert "no object" in done.err
-    assert "cat.png: there is no object; the map is zero everywhere" in done.err
+    assert "cat.png: there is no object for '" in done.err
+    assert "'; the map is zero everywhere" in done.err
     assert not pixels("m.png").any()
     assert json.loads(Path("out/instances.json").read_text())["annotations"] == []
     assert json.loads(Path("out/boxes.json").read_text())["results"][0]["objects"][0]["box"] is None
+
+
+def test_warnings_tell_photographs_apart(run: Run, desk: Path) -> None:
+    shutil.copy(desk / "photos" / "a.png", desk / "photos" / "cat.png")
+    done = run("segment", "cat.png", "photos/cat.png", "-m", "nets.py:dead", "--json")
+    warnings = [record["warnings"] for record in json.loads(done.out)["results"]]
+    assert [len(own) for own in warnings] == [1, 1]
+    assert warnings[0][0].startswith("cat.png: there is no object")
+    assert warnings[1][0].startswith("photos/cat.png: there is no object")
+
+
+def test_masks_as_polygons(run: Run, desk: Path, cuts: list[str]) -> None:
+    """They are the same masks; a folder that is finished is not cut again for them."""
+    for masks in ((), ("--coco-masks", "polygon"), ("--coco-masks", "rle")):
+        cuts.clear()
+        done = run("segment", "photos", *NET, "-e", "threshold", "-o", "out", *masks)
+        assert done.code == 0
+        assert cuts == ([] if masks else ["a.png", "b.png"])
+        coco = json.loads(Path("out/instances.json").read_text())
+        truths = read_coco("out/instances.json", "photos")
+        for annotation, name, truth in zip(coco["annotations"], ("a", "b"), truths, strict=True):
+            assert isinstance(annotation["segmentation"], list) == (masks[1:] == ("polygon",))
+            (file,) = Path("out").glob(f"{name}-*-mask.png")
+            assert np.array_equal(truth.masks[0] > 0, pixels(file) > 0)
+    assert run("segment", "cat.png", *NET, "--coco", "c.json", "--coco-masks", "polygon").code == 0
+    assert isinstance(
+        json.loads(Path("c.json").read_text())["annotations"][0]["segmentation"], list
+    )
 
 
 @pytest.mark.parametrize(
@@ -258,6 +294,11 @@ def test_a_photograph_without_an_object(run: Run, desk: Path) -> None:
         ("--high 0.2", 2, "give 0 <= low < high < 1"),
         ("--smoothing 3", 2, "from 0 to below 1"),
         ("--threshold 0.5", 2, "--threshold goes with --engine threshold"),
+        ("-e threshold --high 0.9", 2, "--high goes with --engine graph-cut or grab-cut"),
+        ("-e threshold --low 0", 2, "--low goes with --engine graph-cut or grab-cut"),
+        ("-e grab-cut --threshold 0.5", 2, "--threshold goes with --engine threshold"),
+        ("--coco-masks polygon", 2, "--coco-masks goes with --coco FILE.json, or a folder"),
+        ("--coco c.json --coco-masks circles", 2, "circles"),
         ("--shorter-side 0", 2, "--shorter-side"),
         ("--mask m.jpg", 1, "--mask m.jpg has to end in .png"),
         ("--coco m.xml", 1, "--coco m.xml has to end in .json"),

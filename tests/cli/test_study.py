@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from phosphene.studies.findings import Findings
+from phosphene.studies.methods import METHODS, Constants, engines
+from phosphene.studies.plan import Plan
 from phosphene.studies.registry import STUDIES, StudyInfo
 from tests.cli.conftest import Ran
 from tests.studies import fake
@@ -145,6 +148,24 @@ def test_the_demo_brings_its_photographs(run: Run, desk: Path) -> None:
         (("votes", "cat.png"), 1, "cat.png is no text"),
         (("class-models", "cat.png"), 2, "the study class-models takes no photographs"),
         (("votes", "-C", "1"), 2, "the study votes takes no --strength"),
+        (("errors", "cat.png", "-e", "threshold"), 2, "the study errors takes no --engine"),
+        (("fake", "cat.png", "--low", "0"), 2, "the study fake takes no --low"),
+        (("votes", "--fill"), 2, "the study votes takes no --fill"),
+        (("segmentation", "--method", "gided"), 2, "no method 'gided'; did you mean 'guided'?"),
+        (("segmentation", "-e", "axe"), 2, "'axe' cuts nothing; choose one of graph-cut"),
+        (("segmentation", "--seed-at", "home"), 2, "home"),
+        (("segmentation", "--low", "0.95"), 2, "give 0 <= low < high < 1"),
+        (
+            ("segmentation", "-e", "threshold", "--high", "0.9"),
+            2,
+            "--high goes with --engine graph",
+        ),
+        (
+            ("localization", "-e", "graph-cut", "--threshold", ".7"),
+            2,
+            "--threshold goes with --eng",
+        ),
+        (("localization", "--smoothing", "2"), 2, "from 0 to below 1"),
     ],
 )
 def test_errors(run: Run, desk: Path, arguments: tuple[str, ...], code: int, words: str) -> None:
@@ -173,3 +194,45 @@ def test_votes(run: Run, desk: Path) -> None:
     assert "fc8 none 3 0 0 ± 0.000" in done.err
     assert "! v.csv, line 10: there is no photograph; left out" in done.err
     assert (desk / "votes.d" / "data.json").exists()
+
+
+@pytest.mark.parametrize("name", ["segmentation", "localization"])
+def test_maps_and_cuts_are_chosen(
+    run: Run, desk: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """In the words of `segment`; what is not said is the study's own."""
+    info = StudyInfo(name, "s", "r", "tests.studies.fake:study", frozenset({"photos", "cuts"}))  # type: ignore[arg-type]
+    monkeypatch.setitem(STUDIES, name, info)
+    given: dict[str, object] = {}
+    plain = fake.study
+
+    def noted(plan: Plan, **more: object) -> Findings:
+        given.update(more)
+        return plain(plan)
+
+    monkeypatch.setattr(fake, "study", noted)
+    words = (
+        "--method guided --method blob --method guided -e threshold -e graph-cut --high .9 "
+        "--low .4 --threshold .7 --shorter-side 64 --seed-at strongest --smoothing .05 --fill"
+    )
+    assert run("study", name, "--limit", "1", *words.split()).code == 0
+    constants = Constants(0.9, 0.4, 0.7, 64, "strongest", 0.05, True)
+    wanted = {
+        "constants": constants,
+        "methods": ("guided", "blob"),
+        "by": ("threshold", "graph-cut"),
+    }
+    assert given == wanted
+    assert run("study", name, "--limit", "1").code == 0
+    assert given == {"constants": Constants(), "methods": tuple(METHODS), "by": engines()}
+
+
+def test_a_study_of_chosen_maps_and_cuts(run: Run, desk: Path) -> None:
+    words = ("--method", "guided", "-e", "threshold", "--threshold", "0.9", "--fill")
+    done = run("study", "segmentation", "--limit", "2", *words)
+    assert done.code == 0
+    found = json.loads((desk / "study-segmentation" / "data.json").read_text())
+    assert [(m["method"], m["engine"]) for m in found["data"]["methods"]] == [
+        ("guided", "threshold")
+    ]
+    assert (found["facts"]["threshold"], found["facts"]["fill"]) == ("0.9", "True")

@@ -122,7 +122,22 @@ def squeeze_excite() -> nn.Module:
     return Functional(run, conv=nn.Conv2d(3, 6, 3), gate=nn.Conv2d(6, 6, 1), fc=nn.Conv2d(6, 7, 3))
 
 
-NETWORKS = (plain, alexnet, residual, fire, dilated, adaptive, upsampled, squeeze_excite)
+def views() -> nn.Module:
+    """Axes that are taken for the images', and are not; a gray map between."""
+
+    def run(net: nn.Module, x: Tensor) -> Tensor:
+        x = net.norm(net.conv(x)).relu()
+        x = x.unsqueeze(0).mul(1.5).squeeze(0)
+        x = x.view(-1, 6, *x.shape[2:]) * x.unsqueeze(1).squeeze(1)
+        return net.last(net.gray(x)).flatten(1)[:, ::29]
+
+    return Functional(
+        run, conv=nn.Conv2d(3, 6, 3), norm=nn.InstanceNorm2d(6, affine=True),
+        gray=nn.Conv2d(6, 1, 3), last=nn.Conv2d(1, 2, 3, (1, 2), dilation=(2, 1)),
+    )  # fmt: skip
+
+
+NETWORKS = (plain, alexnet, residual, fire, dilated, adaptive, upsampled, squeeze_excite, views)
 each = pytest.mark.parametrize("make", NETWORKS, ids=lambda make: make.__name__)
 
 # Odd sizes and strides, and windows that the borders cut.
@@ -301,6 +316,36 @@ def test_double_precision() -> None:
         found = in_full(sweep.run(Batch((1, 2), (2,)))[""])
     wanted = swept(net.module, x, torch.zeros_like(x), ROWS[1:3], COLUMNS[2:3])[:, 0, 0]
     assert torch.allclose(found, wanted, rtol=1e-10, atol=0)
+
+
+def test_a_column_of_outputs_in_bfloat16() -> None:
+    """For one output along an axis, longer strides there must not reach the kernels."""
+    net = network(lambda: nn.Sequential(nn.Conv2d(3, 4, (7, 2), (3, 2), (3, 0)), nn.ReLU()))
+    net.module.bfloat16()
+    x = image().bfloat16()
+    with net.running(gradients=False):
+        sweep = Sweep(net, x, torch.zeros_like(x), Windows(ROWS, ((0, 1), (24, 25))), ("",))
+        assert sweep.engagement.engine == "incremental"
+        found = in_full(sweep.run(Batch((2, 3), (0, 1)))[""]).view(2, 2, 4, 14, 20)
+    exact = net.module.float()
+    wanted = swept(exact, x.float(), torch.zeros_like(x).float(), ROWS[2:4], ((0, 1), (24, 25)))
+    assert (found.float() - wanted[:, :, 0]).abs().max() <= 0.02 * wanted.abs().max()
+
+
+def test_half_precision() -> None:
+    """Sums over the windows of an average pool would not be finite."""
+    net = network(lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.AvgPool2d(9, 5, 4)))
+    net.module.half()
+    x = image().half()
+    x = 1000 + 500 * x
+    with net.running(gradients=False):
+        sweep = Sweep(net, x, torch.zeros_like(x), Windows(ROWS, COLUMNS), ("",))
+        assert sweep.engagement.engine == "incremental"
+        found = in_full(sweep.run(Batch((0, 2), (4,)))[""])
+    rows = (ROWS[0], ROWS[2])
+    wanted = swept(net.module, x, torch.zeros_like(x), rows, COLUMNS[4:])[:, 0, 0]
+    assert found.isfinite().all()
+    assert (found - wanted).abs().max() <= 0.01 * wanted.abs().max()
 
 
 # The parts

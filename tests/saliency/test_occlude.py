@@ -7,6 +7,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -122,6 +123,10 @@ def test_where_the_patch_is() -> None:
     inside = occlude(net, image(), feature=None, patch=9, stride=5, border="inside").occluder
     assert inside.windows.columns == ((0, 9), (5, 14), (10, 19), (15, 24), (20, 29), (25, 32))
     assert inside.x.tolist() == [4.0, 9.0, 14.0, 19.0, 24.0, 29.0]
+    sparse = occlude(net, image(), feature=None, patch=2, stride=40, border="inside").occluder
+    assert sparse.windows.columns == ((0, 2),)
+    numpys = {"patch": np.int64(9), "stride": np.int32(16), "fill": np.float32(0.5)}
+    assert occlude(net, image(), feature=None, **numpys).occluder.patch == (9, 9)
     default = occlude(net, image(), feature=None).occluder
     assert default.patch == (7, 7)
     assert default.stride == (1, 1)
@@ -194,7 +199,8 @@ def test_interrupted_it_keeps_what_it_has() -> None:
     assert told == [(4, 64), (8, 64), (12, 64)]
     assert int((~made.value.isnan()).sum()) == 12
     assert int((made.best >= 0).sum()) == 12
-    assert any("interrupted after 12 of 64" in warning for warning in made.warnings)
+    assert made.interrupted
+    assert f"{made.photo}: interrupted after 12 of 64 windows: the rest is NaN" in made.warnings
     assert made.panel().rows
     torch.testing.assert_close(made._spread(made.value).shape, image().shape[1:])
 
@@ -205,9 +211,11 @@ def test_what_it_shows(tmp_path: Path) -> None:
     assert made.facts["engine"].startswith("incremental")
     assert "relu" in made.energy.layer
     rows = made.panel().rows
-    assert [len(tiles) for _, tiles in rows] == [6, 3]
+    assert [len(tiles) for _, tiles in rows] == [4, 2, 3]
     assert made.panel().tables[0].rows[0][0] in net.labels
     assert sum(row[2] for row in made.panel().tables[0].rows) == made.value.numel()
+    assert len({tile.image.size for _, tiles in rows for tile in tiles}) == 1
+    assert not made.interrupted
     assert made.save(tmp_path / "a.png").stat().st_size > 10_000
     assert made.save(tmp_path / "a.html").exists()
     unlikely = occlude(net, demo_scenes()[0].image, net.labels[int(made.best[0, 0]) - 1], stride=16)

@@ -10,9 +10,9 @@ import pytest
 
 from phosphene.errors import SettingError
 from phosphene.segmentation.color_model import color_model, split
-from phosphene.segmentation.graph_cut import FIXED, energy, graph_cut
+from phosphene.segmentation.graph_cut import FIXED, Energy, energy, graph_cut
 from phosphene.segmentation.trimap import Trimap, trimap
-from tests.reference.graph_cut import Cut, clusters, density, mixture
+from tests.reference.graph_cut import Cut, clusters, density, least, mixture
 
 LEVELS = np.array([[2, 1, 1, 0], [1, 0, 0, -1], [0, -1, -1, -2]], np.int8)
 
@@ -70,6 +70,77 @@ def test_a_flow_found_otherwise() -> None:
     reference = Cut(image.astype(float), levels)
     assert abs(energy(image, known(levels)).of(graph_cut(image, known(levels)))
                - reference.least_by_flow()) <= 72  # fmt: skip
+
+
+def drawn(seed: int, height: int, width: int, most: int, apart: int) -> Energy:
+    """Costs at random, small ones with many ties, some pixels fixed."""
+    draw = np.random.default_rng(seed)
+    own = draw.integers(0, most + 1, (2, height, width)).astype(np.int32)
+    fixed = draw.random((height, width))
+    own[0][fixed < 0.05], own[1][fixed < 0.05] = FIXED, 0
+    own[0][fixed > 0.95], own[1][fixed > 0.95] = 0, FIXED
+    right = draw.integers(0, apart + 1, (height, width - 1)).astype(np.int32)
+    down = draw.integers(0, apart + 1, (height - 1, width)).astype(np.int32)
+    return Energy(own[0], own[1], right, down)
+
+
+@pytest.mark.parametrize("reach", [1, 2, 3, 128])
+@pytest.mark.parametrize(("most", "apart"), [(1, 1), (3, 2), (100, 400), (5000, 7500), (2, 0)])
+def test_gathered_costs_differ_by_a_constant(most: int, apart: int, reach: int) -> None:
+    """Of all labellings of 3 x 4 pixels, and none is ever paid for."""
+    every = [np.array(bits).reshape(3, 4) for bits in product((False, True), repeat=12)][::7]
+    for seed in range(4):
+        found = drawn(seed, 3, 4, most, apart)
+        own, (right, left), (down, up) = found.gathered(reach)
+        assert min(costs.min() for costs in (right, left, down, up)) >= 0
+
+        def cost(mask: np.ndarray, own=own, right=right, left=left, down=down, up=up) -> int:
+            return int(
+                own[mask].sum()
+                + right[~mask[:, :-1] & mask[:, 1:]].sum()
+                + left[mask[:, :-1] & ~mask[:, 1:]].sum()
+                + down[~mask[:-1] & mask[1:]].sum()
+                + up[mask[:-1] & ~mask[1:]].sum()
+            )
+
+        assert len({found.of(mask) - cost(mask) for mask in every}) == 1
+
+
+def test_gathering_leaves_one_pixel_of_a_plain_square() -> None:
+    own = np.random.default_rng(0).integers(0, 100, (2, 40, 50)).astype(np.int32)
+    found = Energy(*own, np.full((40, 49), 7500, "i4"), np.full((39, 50), 7500, "i4"))
+    gathered = found.gathered(128)[0]
+    assert gathered[0, 0] == (own[0] - own[1]).sum() != 0
+    assert not gathered.ravel()[1:].any()
+    assert np.count_nonzero(found.gathered(25)[0]) == 4
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (7, 8), (30, 41), (3, 260), (260, 3)])
+@pytest.mark.parametrize(("most", "apart"), [(1, 1), (3, 2), (100, 400), (5000, 7500), (2, 0)])
+def test_the_same_cut_is_found_without_gathering(
+    most: int, apart: int, size: tuple[int, int]
+) -> None:
+    """Also where several labellings cost the least."""
+    for seed in range(2):
+        found = drawn(seed, *size, most, apart)
+        mask = found.minimum()
+        plain = least(found.foreground, found.background, found.right, found.down)
+        assert found.of(mask) == found.of(plain)
+        assert np.array_equal(mask, plain)
+        fixed = found.foreground == FIXED, found.background == FIXED
+        assert not mask[fixed[0]].any()
+        assert mask[fixed[1]].all()
+
+
+def test_strips_of_colours_are_alike() -> None:
+    """More colours than fit in a strip, and a strip of the rest."""
+    draw = np.random.default_rng(4)
+    model = color_model(draw.random((400, 3)).astype("f4"))
+    colors = draw.random((20001, 3)).astype("f4")
+    some = [0, 8191, 8192, 16384, 20000]
+    gaussians = list(zip(model.weights, model.means, model.covariances, strict=True))
+    for index, value in zip(some, model.density(colors)[some], strict=True):
+        assert value == pytest.approx(density(colors[index].astype(float), gaussians), rel=1e-3)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 8])

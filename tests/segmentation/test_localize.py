@@ -35,6 +35,23 @@ def test_guesses_are_segmentations_of_their_classes(net: Network) -> None:
     assert found.boxes == tuple((g.channel, g.box) for g in found if g.box)
 
 
+def test_the_number_shown_is_the_one_that_ranks(net: Network) -> None:
+    """The demo network answers with a map: its classes go by the largest score anywhere."""
+    disordered = 0
+    for seed in range(40, 60):
+        found = localize(net, scene(seed, size=(110, 150)).image, 4, engine="threshold")
+        shown = [float(guess.title.split(", score ")[1]) for guess in found]
+        assert shown == sorted(shown, reverse=True)
+        assert [guess.order for guess in found] == ["score"] * 4
+        assert "largest score anywhere" in found.facts["classes in order of"]
+        probable = [guess.probability for guess in found]
+        disordered += probable != sorted(probable, reverse=True)
+    assert disordered
+    ten = localize(net, scene(40).image, 3, "simonyan", engine="threshold")
+    assert ten.facts["classes in order of"] == "probability"
+    assert all(guess.title.endswith("%") for guess in ten)
+
+
 def test_simonyan_is_ten_crops_of_each_class(net: Network) -> None:
     photo = scene(22, size=(110, 150)).image
     found = localize(net, photo, 2, "simonyan", shorter_side=110)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -28,8 +29,9 @@ from phosphene.segmentation.baseline import gaussian_blob
 from phosphene.segmentation.cutting import Cutting, segment_map
 from phosphene.segmentation.region import tight_box
 from phosphene.segmentation.segment import segment
+from phosphene.segmentation.truths.polygons import fill_all
 from phosphene.segmentation.truths.rle import decode
-from phosphene.segmentation.views import rule_of, usual_side, views
+from phosphene.segmentation.views import Start, look, rule_of, usual_side, views
 from phosphene.worlds.shapes import scene
 from phosphene.zoo.demo import demo
 from tests.contract_networks import LABELS, ScoreMap, plain, seeded
@@ -100,16 +102,49 @@ def test_classes_together_are_classes_one_by_one(net: Network) -> None:
         np.testing.assert_allclose(view.map, alone.map, rtol=1e-4, atol=1e-8)
 
 
+def test_one_forward_pass_serves_all_rules(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the last bit."""
+    photo = scene(3, size=(120, 150)).image
+    asked: list[tuple[Reversal, list[int] | None, Start]] = [
+        (SALIENCY, None, "positive"),
+        (GUIDED, [1, 4], "everywhere"),
+        (DECONVNET, [2], "strongest"),
+        (SALIENCY, None, "positive"),
+    ]
+    wanted = [views(net, photo, rule, classes, seed=seed) for rule, classes, seed in asked]
+    passes = []
+    tapes = Network.tapes
+    monkeypatch.setattr(Network, "tapes", lambda *a, **k: passes.append(1) or tapes(*a, **k))
+    shown = look(net, photo)
+    found = [shown.views(rule, classes, seed=seed) for rule, classes, seed in asked]
+    assert len(passes) == 1
+    for one, other in zip(found, wanted, strict=True):
+        for a, b in zip(one, other, strict=True):
+            assert np.array_equal(a.map, b.map)
+            assert (a.channel, a.score, a.probability) == (b.channel, b.score, b.probability)
+            assert a.facts == b.facts
+    assert shown.likeliest(3) == [view.channel for view in views(net, photo, SALIENCY, top=3)]
+    assert len(shown.likeliest(1000)) == net.classes
+    with pytest.raises(SettingError, match="starts at 'all'"):
+        shown.views(SALIENCY, seed="all")  # type: ignore[arg-type]
+
+
 def test_the_class_is_the_networks_own_where_it_makes_one_answer() -> None:
     """Of a mean of scores it is the largest mean, of a map of scores the largest score."""
     averaging, photo = small(seeded(Mean())), scene(4).image
     (view,) = views(averaging, photo, SALIENCY)
     image, _ = averaging.prepare(photo, whole=True)
     assert view.channel == int(averaging(image)[0].argmax())
+    assert view.order == "probability"
+    assert re.fullmatch(r"\w+ \d+%", segment(averaging, photo).title)
     over = small(seeded(ScoreMap(False)))
     (view,) = views(over, photo, SALIENCY)
     image, _ = over.prepare(photo, whole=True)
     assert view.channel in range(over.classes)
+    photo = scene(4, size=(96, 150)).image
+    (view,) = views(demo(), photo, SALIENCY)
+    assert view.order == "score"
+    assert segment(demo(), photo).title.endswith(f", score {view.score:.2f}")
 
 
 def test_a_network_of_one_size_is_shown_its_crop() -> None:
@@ -183,7 +218,11 @@ def test_a_signal_of_zero_is_no_object() -> None:
     assert found.empty
     assert "ask for another" in found.warnings[0]
     guided = segment(small(dead), scene(8).image, 0, "guided", seed="positive")
-    assert "try seed='strongest' or rule='saliency'" in guided.warnings[0]
+    assert "(--seed-at strongest, or seed='strongest'), or take the rule" in guided.warnings[0]
+    assert "(--rule saliency, or rule='saliency')" in guided.warnings[0]
+    assert "image: there is no object for '" in guided.warnings[0]
+    again = segment(small(dead), scene(8).image, 0, "guided", seed="strongest")
+    assert "nothing of the signal; take the rule saliency" in again.warnings[0]
 
 
 @pytest.mark.parametrize("engine", ["graph-cut", "grab-cut", "threshold"])
@@ -220,6 +259,12 @@ def test_formats_of_others(net: Network, tmp_path: Path) -> None:
     assert written["categories"] == [{"id": found.channel + 1, "name": found.label}]
     encoded = annotation["segmentation"]
     assert np.array_equal(decode(encoded["counts"], encoded["size"]), found.mask)
+    (outlined,) = json.loads(json.dumps(found.as_coco("polygon")))["annotations"]
+    polygons = outlined.pop("segmentation")
+    assert np.array_equal(fill_all(polygons, found.mask.shape), found.mask)
+    assert outlined == {k: v for k, v in annotation.items() if k != "segmentation"}
+    with pytest.raises(SettingError, match="written as 'polygons': choose rle or polygon"):
+        found.as_coco("polygons")  # type: ignore[arg-type]
     tree = ElementTree.fromstring(found.as_voc())
     assert tree.findtext("filename") == "a <b> & c.png"
     assert tree.findtext("size/width") == "130"

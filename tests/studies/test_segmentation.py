@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from phosphene.errors import ImageError
+from phosphene.core.network import Network
+from phosphene.errors import ImageError, SettingError
 from phosphene.segmentation.scores import score_mask
 from phosphene.segmentation.segment import segment
 from phosphene.segmentation.truths import Truth
@@ -75,6 +76,39 @@ def test_the_second_run_computes_nothing(plan: Plan, found: Findings) -> None:
     one: Any = ("threshold",)
     segmentation(plan, by=one, methods=("blob",), constants=Constants(threshold=0.7))
     assert plan.ledger.made == made + 5
+
+
+def test_the_network_runs_once_for_all_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = []
+    tapes = Network.tapes
+    monkeypatch.setattr(Network, "tapes", lambda *a, **k: passes.append(1) or tapes(*a, **k))
+    plan, one = planned(2), ("threshold",)
+    segmentation(plan, by=one)  # type: ignore[arg-type]
+    assert len(passes) == 2
+    segmentation(plan, by=one)  # type: ignore[arg-type]
+    segmentation(plan, by=one, methods=("blob",), constants=Constants(low=0.1))  # type: ignore[arg-type]
+    assert len(passes) == 2
+
+
+def test_holes_are_filled_if_it_is_asked_for() -> None:
+    scene = demo_scenes()[0]
+    chosen: dict[str, Any] = {"methods": ("guided",), "by": ("graph-cut",)}
+    found = segmentation(planned(1), constants=Constants(fill=True, low=0.5), **chosen)
+    own = segment(demo(), scene.image, rule="guided", fill=True, low=0.5)
+    scores = found.data["photographs"][0]["guided"]["engines"]["graph-cut"]
+    assert scores["iou"] == score_mask(own.mask, scene.object).iou
+    assert found.facts["fill"] == "True"
+
+
+def test_what_cannot_be(plan: Plan) -> None:
+    with pytest.raises(SettingError, match="no method 'gided'; did you mean 'guided'"):
+        segmentation(plan, methods=("gided",))
+    with pytest.raises(SettingError, match="no method or no engine is left"):
+        segmentation(plan, by=())
+    with pytest.raises(SettingError, match="starts at 'home'"):
+        segmentation(plan, constants=Constants(seed="home"))  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="divide no map"):
+        segmentation(plan, constants=Constants(low=0.95))
 
 
 def test_truths_of_ones_own(plan: Plan) -> None:
@@ -143,4 +177,10 @@ def test_without_truths_it_says_what_is_needed(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="needs photographs"):
         segmentation(Plan(demo()))
     some = segmentation(Plan(demo(), (alone, *scenes()[:2])), **one)
-    assert "1 of 3 photographs left out" in some.warnings[0]
+    assert "1 of 3 photographs left out, of which no mask is known (a.png)" in some.warnings[0]
+
+
+def test_photographs_without_an_object_are_named() -> None:
+    found = segmentation(planned(2), by=("threshold",), constants=Constants(threshold=0.99))  # type: ignore[arg-type]
+    for warning in found.warnings:
+        assert "image 0" in warning or "image 1" in warning

@@ -32,6 +32,7 @@ class Collected:
         failed: What could not be done and why, by file.
         kept: How many of the records an earlier run has made.
         names: What to call each photograph.
+        interrupted: Whether Ctrl-C came.
     """
 
     done, undone = "", ""
@@ -42,7 +43,7 @@ class Collected:
         self.path, self.folder = self._place.path, self._place.folder
         self.records: list[Record] = []
         self.failed: dict[str, str] = {}
-        self.kept = 0
+        self.kept, self.interrupted = 0, False
         self.names: dict[str, str] = {}
         self._about = ""
 
@@ -88,12 +89,22 @@ class Collected:
             lines.append(f"! and {len(warnings) - _MOST_LINES} more such warnings")
         if self.kept:
             lines.append(f"{self.kept} kept from an earlier run with the same arguments")
-        if self.failed:
-            lines.append(f"{len(self.failed)} could not be {self.undone} (named above)")
+        lines += self.failures()
         if self.records and self.path is not None:
             place = self.path / "index.html" if self.folder else self.path
-            lines.append(f"{len(self.records)} {self.done}: open {place}")
+            parts = len(self.records) - self.finished
+            more = f", {parts} in part" if parts else ""
+            lines.append(f"{self.finished} {self.done}{more}: open {place}")
         return lines
+
+    @property
+    def finished(self) -> int:
+        """How many photographs were done to the end."""
+        return sum(not record.get("interrupted", False) for record in self.records)
+
+    def failures(self) -> list[str]:
+        """Return a line that counts what could not be done, if there is any."""
+        return [f"{len(self.failed)} could not be {self.undone} (named above)"] * bool(self.failed)
 
     def fail(self, file: Path, reason: PhospheneError) -> None:
         """Name a photograph that cannot be done, and pass over it."""
@@ -132,13 +143,19 @@ class Collected:
     def _read(self, file: Path) -> Record | None:
         assert self.path is not None
         try:
-            text = (self.path / f"{self._name(file)}.json").read_text(encoding="utf-8")
-            record: Record = json.loads(text)
+            record = self._load(file)
             whole = record.pop("key") == self._key(file)
             whole = whole and all((self.path / name).is_file() for name in self._files(record))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         return {**record, "photograph": str(file)} if whole else None
+
+    def _load(self, file: Path) -> Record:
+        """Read a record as it was written; what is none raises one of many errors."""
+        assert self.path is not None
+        text = (self.path / f"{self._name(file)}.json").read_text(encoding="utf-8")
+        record: Record = json.loads(text)
+        return record
 
 
 def carry_out(
@@ -152,18 +169,17 @@ def carry_out(
         json: Whether to report for scripts.
         work: Adds to the output.
     """
-    interrupted = False
     try:
         with output:
             work()
     except KeyboardInterrupt:
-        interrupted = True
+        output.interrupted = True
     except PhospheneError:
         _report(output, False)
         raise
     _report(output, json)
-    if interrupted:
-        done = len(output.records) + len(output.failed)
+    if output.interrupted:
+        done = output.finished + len(output.failed)
         again = "; the same command goes on from here" if output.folder else ""
         say(f"interrupted after {done} of {len(files)}{again}", "yellow")
         raise typer.Exit(130)
@@ -174,8 +190,7 @@ def carry_out(
 def _report(output: Collected, json: bool) -> None:
     if json:
         print_json(output.as_json())
-        return
-    for line in output.summary():
+    for line in output.failures() if json else output.summary():
         say(line)
 
 

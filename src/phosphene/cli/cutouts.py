@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -11,13 +12,22 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from phosphene.cli.collected import Collected, indented, write
-from phosphene.cli.cut_records import as_coco, as_shown, facts_of, lines_of, object_of
+from phosphene.cli.cut_records import (
+    as_coco,
+    as_shown,
+    facts_of,
+    headings,
+    lines_of,
+    named,
+    object_of,
+)
 from phosphene.cli.places import claim
 from phosphene.cli.records import Record, names_of
 from phosphene.errors import ImageError, OutputError
 
 if TYPE_CHECKING:
     from phosphene.panel import Panel
+    from phosphene.segmentation.annotation import Masks
     from phosphene.segmentation.result import Localization, Segmentation
 
 _TILES = 4
@@ -37,14 +47,16 @@ class Cutouts(Collected):
 
     done, undone = "done", "cut"
 
-    def __init__(self, place: str | None, beside: Mapping[str, Path]) -> None:
+    def __init__(self, place: str | None, beside: Mapping[str, Path], masks: Masks = "rle") -> None:
         """Check the names of what is to be written.
 
         Args:
             place: Of the sheet, page or folder; `None` for none.
             beside: Other files that are wanted, by their options.
+            masks: How COCO's JSON says masks.
         """
         super().__init__(place)
+        self._masks: Masks = masks
         self._beside = beside
         for option, path in beside.items():
             if path.suffix.lower() != _SUFFIXES[option]:
@@ -74,13 +86,14 @@ class Cutouts(Collected):
             self._place.release()
             return
         if "--coco" in self._beside:
-            write(self._beside["--coco"], indented(as_coco(self.records, self.names)))
+            write(self._beside["--coco"], self._coco())
         if self.path is not None and self.folder:
             from phosphene.cli.index import index_page
 
-            write(self.path / "instances.json", indented(as_coco(self.records, self.names)))
+            write(self.path / "instances.json", self._coco())
             write(self.path / "boxes.json", indented(self.as_json()))
-            page = index_page(as_shown(self.records), self.names, self.failed)
+            said = headings(self.records, self.names)
+            page = index_page(as_shown(self.records), said, self.failed)
             write(self.path / "index.html", page)
         elif self.path is not None:
             from phosphene.view import save
@@ -127,10 +140,10 @@ class Cutouts(Collected):
 
         name = self.names[str(file)]
         if isinstance(found, Segmentation):
-            found = replace(found, name=name)
+            found = named(found, name)
             guesses: tuple[Segmentation, ...] = (found,)
         else:
-            guesses = tuple(replace(guess, name=name) for guess in found.guesses)
+            guesses = tuple(named(guess, name) for guess in found.guesses)
             found = replace(found, name=name, guesses=guesses)
         record: Record = {
             "photograph": str(file),
@@ -168,6 +181,11 @@ class Cutouts(Collected):
     def _continues(self) -> bool:
         # A mask of its own is written anew.
         return self.folder and not {"--mask", "--voc"} & set(self._beside)
+
+    def _coco(self) -> str:
+        found = as_coco(self.records, self.names, self._masks)
+        # A corner in a line of its own would make thousands of lines.
+        return json.dumps(found) if self._masks == "polygon" else indented(found)
 
     def _lines(self) -> Iterable[str]:
         return lines_of(self.records, self.names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _MAP, _CUT = "The map", "The cut"
 
+SeedAt = Literal["positive", "strongest", "everywhere"]
+
 
 @dataclass(frozen=True)
 class CutOptions:
@@ -43,7 +45,7 @@ class CutOptions:
                      "mask+rectify/centre/identity."),
     ] = "saliency"  # fmt: skip
     seed_at: Annotated[
-        Literal["positive", "strongest", "everywhere"],
+        SeedAt,
         typer.Option(help="Where the signal starts: all positions where the class is positive, "
                      "its strongest one, or all.", rich_help_panel=_MAP),
     ] = "positive"  # fmt: skip
@@ -72,10 +74,10 @@ class CutOptions:
                      show_default="0.95 for saliency, 0.90 for other rules"),
     ] = None  # fmt: skip
     low: Annotated[
-        float,
+        float | None,
         typer.Option(metavar="Q", help="Quantile up to which it is background.",
-                     rich_help_panel=_CUT),
-    ] = 0.30  # fmt: skip
+                     show_default="0.30", rich_help_panel=_CUT),
+    ] = None  # fmt: skip
     threshold: Annotated[
         float | None,
         typer.Option(metavar="Q", help="Quantile that --engine threshold cuts at.",
@@ -87,20 +89,34 @@ class CutOptions:
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments, once they are known to make sense together."""
-        if self.threshold is not None and self.engine != "threshold":
-            raise typer.BadParameter("--threshold goes with --engine threshold")
+        check_quantiles((self.engine,), self.high, self.low, self.threshold)
         from phosphene.segmentation.cutting import Cutting
         from phosphene.segmentation.views import high_of, rule_of
 
         threshold = 0.80 if self.threshold is None else self.threshold
+        low = 0.30 if self.low is None else self.low
         try:
             high = high_of(rule_of(self.rule), self.high)
-            Cutting(self.engine, high, self.low, self.smoothing, threshold, self.fill)
+            Cutting(self.engine, high, low, self.smoothing, threshold, self.fill)
         except (UnknownRule, SettingError) as error:
             raise typer.BadParameter(str(error)) from None
-        given = {**vars(self), "threshold": threshold, "seed": self.seed_at}
+        given = {**vars(self), "low": low, "threshold": threshold, "seed": self.seed_at}
         del given["seed_at"]
         return given
+
+
+def check_quantiles(
+    engines: Collection[str], high: float | None, low: float | None, threshold: float | None
+) -> None:
+    """Refuse quantiles, `None` where not given, that no engine would read."""
+    if threshold is not None and "threshold" not in engines:
+        raise typer.BadParameter("--threshold goes with --engine threshold")
+    for option, value in (("--high", high), ("--low", low)):
+        if value is not None and set(engines) == {"threshold"}:
+            raise typer.BadParameter(
+                f"{option} goes with --engine graph-cut or grab-cut; --engine threshold cuts at "
+                "one quantile alone, --threshold"
+            )
 
 
 @dataclass(frozen=True)
@@ -120,6 +136,12 @@ class CutResult:
         Path | None,
         typer.Option("--coco", metavar="FILE.json", rich_help_panel=RESULT,
                      help="Masks and boxes of all photographs, as COCO's instances."),
+    ] = None  # fmt: skip
+    coco_masks: Annotated[
+        Literal["rle", "polygon"] | None,
+        typer.Option("--coco-masks", rich_help_panel=RESULT, show_default="rle",
+                     help="Masks in COCO's JSON as run lengths, or as outlines of the pixels, with "
+                     "seams to their holes; both are exact."),
     ] = None  # fmt: skip
     voc: Annotated[
         Path | None,
@@ -170,7 +192,9 @@ def run(
     beside = {"--mask": mask, "--coco": result.coco, "--voc": result.voc}
     wanted = {option: path for option, path in beside.items() if path is not None}
     page = None if result.json or wanted else f"{job.page}.html"
-    output = Cutouts(result.out or page, wanted)
+    output = Cutouts(result.out or page, wanted, result.coco_masks or "rle")
+    if result.coco_masks and not (result.coco or output.folder):
+        raise typer.BadParameter("--coco-masks goes with --coco FILE.json, or a folder, as -o out/")
     files = output.takes(photos, find(list(photos)), job.rows)
 
     def work() -> None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from phosphene.cli import asking, options
+from phosphene.cli.collected import carry_out
 from phosphene.cli.grouped import grouped
 from phosphene.cli.occluded import Results
-from phosphene.cli.options import say
 from phosphene.errors import ImageError, OutOfMemory, PhospheneError, UnitError, out_of_memory
 
 if TYPE_CHECKING:
@@ -141,28 +141,25 @@ def occlude(
     arguments = how.arguments()
     from phosphene.image import find
 
-    results = Results(out, json, photos, find(photos))
-    try:
-        with results:
-            wanted = class_ if layer is None else _unit(unit)
-            net = network.open()
-            for name in (layer, arguments["feature"]):
-                if name not in (None, "auto"):
-                    net.address(name)
-            if class_ is not None:
-                net.class_index(class_)
-            asked = {"unit": wanted, "layer": layer, **arguments}
-            files = results.missing({**asked, **vars(network), **network.origin(net)})
-            _run(net, files, results, asked)
-    except KeyboardInterrupt:
-        results.interrupted = True
-    if json:
-        options.print_json(results.as_json())
-    results.report()
-    if results.interrupted:
-        raise typer.Exit(130)
-    if results.failed:
-        raise typer.Exit(1)
+    found = find(photos)
+    otherwise = None if json else "occlusion/" if len(found) > 1 else "occlusion.html"
+    results = Results(out or otherwise)
+    files = results.takes(photos, found)
+
+    def work() -> None:
+        wanted = class_ if layer is None else _unit(unit)
+        net = network.open()
+        for name in (layer, arguments["feature"]):
+            if name not in (None, "auto"):
+                net.address(name)
+        if class_ is not None:
+            net.class_index(class_)
+        asked = {"unit": wanted, "layer": layer, **arguments}
+        # However many places at a time: the numbers are the same.
+        about = {k: v for k, v in asked.items() if k != "batch"} | network.origin(net)
+        _run(net, results.missing(files, about), results, asked)
+
+    carry_out(results, files, json, work)
 
 
 def _run(net: Network, files: Sequence[Path], results: Results, asked: dict[str, Any]) -> None:
@@ -179,8 +176,7 @@ def _run(net: Network, files: Sequence[Path], results: Results, asked: dict[str,
                 alone = len(files) == 1 and not isinstance(error, ImageError)
                 if alone or (of_all and not isinstance(error, ImageError) and not results.records):
                     raise
-                results.failed[str(file)] = str(error)
-                say(f"! {'' if str(file) in str(error) else f'{file}: '}{error}", "yellow")
+                results.fail(file, error)
                 continue
             results.add(file, found)
             if results.interrupted:

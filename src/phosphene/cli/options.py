@@ -169,16 +169,22 @@ class NetworkOptions:
         return open_model(**vars(self))
 
     def origin(self, network: Network) -> dict[str, Any]:
-        """Tell what a network was made from; its files by size and time, as they may change."""
-        from phosphene.provenance import versions
+        """Tell what a network was made from, as its files may change.
 
-        path = Path(self.model.rpartition(":")[0] if ".py:" in self.model else self.model)
+        Files of weights are told by size and time; Python files of the user's, and what they have
+        imported from beside them, by what they hold.
+        """
+        from phosphene.provenance import sources, versions
+
+        code = ".py:" in self.model
+        path = Path(self.model.rpartition(":")[0] if code else self.model)
         beside = [path.with_suffix(".prototxt"), path.with_name("deploy.prototxt")]
-        named = (path, *beside, self.weights, self.prototxt)
+        named = (*(() if code else (path, *beside)), self.weights, self.prototxt)
         stats = {str(p): p.stat() for p in named if p and p.is_file()}
         return {
             "model": self.model,
             "files": {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()},
+            "code": sources(path) if code else {},
             "sees": network.preprocessing,
             "labels": network.labels,
             "phosphene": versions()["phosphene"],

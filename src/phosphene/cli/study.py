@@ -11,6 +11,7 @@ import typer
 from phosphene.cli import options, studying
 from phosphene.cli.grouped import grouped
 from phosphene.cli.options import say
+from phosphene.cli.study_cuts import StudyCuts
 from phosphene.errors import ImageError, OutputError, nearest
 from phosphene.studies.registry import STUDIES, StudyInfo
 
@@ -30,6 +31,7 @@ Without a name, the studies are listed.
   phosphene study layers fox.jpg -m torchvision:vgg16 -C 100 -o fox/
   phosphene study pairs photos/ -l pool1 -l fc8 -C none -C 100 -C 1
   phosphene study votes votes-*.csv
+  phosphene study segmentation photos/ --method guided --low 0.5 --fill
 """
 _QUALITIES = ("fast", "paper", "best")
 # What of the plan an option fills, and the option.
@@ -61,6 +63,7 @@ def study(
     listing: studying.List = False,
     json: options.AsJson = False,
     *,
+    cuts: StudyCuts,
     network: options.NetworkOptions,
 ) -> None:
     """Run an experiment of the papers on your own network and photographs."""
@@ -75,6 +78,8 @@ def study(
     for need in asked:
         if need not in info.needs:
             raise typer.BadParameter(f"the study {name} takes no {_OPTIONS[need]}")
+    if cuts.given() and "cuts" not in info.needs:
+        raise typer.BadParameter(f"the study {name} takes no {cuts.given()[0]}")
     if photos and not info.needs & {"photos", "votes"}:
         raise typer.BadParameter(f"the study {name} takes no photographs")
     if quality is not None and quality not in _QUALITIES:
@@ -87,6 +92,7 @@ def study(
         _report(findings, _saved(findings, place), {}, json)
         return
     run = info.load()
+    besides = cuts.arguments() if "cuts" in info.needs else {}
     files, failed = studying.readable(photos or [], place, limit)
     from phosphene.cli.progress import followed
 
@@ -116,7 +122,7 @@ def study(
                 far[:] = done, total
                 tick(done, total, what)
 
-            findings = run(replace(plan, ledger=ledger, tick=follow))
+            findings = run(replace(plan, ledger=ledger, tick=follow), **besides)
         saved = _saved(findings, place)
     except KeyboardInterrupt:
         where = f" after {far[0]} of {far[1]}" if far[1] else ""

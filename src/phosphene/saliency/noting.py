@@ -101,11 +101,12 @@ class Noting:
                 "the network puts out NaN or infinity for an occluded image: choose another fill, "
                 "or a precision that is high enough"
             )
-        maps.value[rows, columns] = value.float().cpu()
         if best is not None:
             maps.best[rows, columns] = best.cpu()
         if energy is not None:
             maps.energy[rows, columns] = energy.float().cpu()
+        # The last, as it is what tells which places are done, should Ctrl-C come just here.
+        maps.value[rows, columns] = value.float().cpu()
 
     def _value(self, values: Any) -> tuple[Tensor, Tensor | None]:
         if self._layer is None:

@@ -24,7 +24,6 @@ from phosphene.core.finite import check_finite
 from phosphene.core.incremental.sweep import Sweep
 from phosphene.core.labels import Likely, most_probable
 from phosphene.core.network import Network
-from phosphene.core.preprocessing import distortion
 from phosphene.core.unit import Unit
 from phosphene.errors import (
     NothingToReverse,
@@ -98,7 +97,7 @@ def occlude(
 
     Returns:
         The maps, (rows, columns), indexed by the centre of the patch. Where Ctrl-C ended it the
-        rest is NaN, and a warning says so.
+        rest is NaN, and it is `interrupted`.
 
     Raises:
         SettingError: A patch that is larger than the image, a stride below 1, a fill that is no
@@ -142,10 +141,7 @@ def occlude(
         "seconds": f"{time.perf_counter() - started:.2f}",
         **versions(),
     }
-    notes = [warning, distortion(name_of(photo), frame)]
-    if interrupted:
-        done = int((~maps.value.isnan()).sum())
-        notes.append(f"interrupted after {done} of {maps.value.numel()} windows: the rest is NaN")
+    notes = [warning] if warning else []
     if incremental and sweep.engagement.engine == "module":
         notes.append(f"every window was a whole pass: {sweep.engagement.reason}")
     energy = None
@@ -153,20 +149,22 @@ def occlude(
         clean = float(noting.clean_energy)
         energy = Energy(feature, noting.channel, maps.energy, clean, projection)
     return Occlusion(
-        image,
-        name_of(photo),
-        net.name,
-        occluder,
-        noting.unit,
-        layer or "",
-        maps.value,
-        float(noting.clean_value),
-        maps.best if layer is None else None,
-        energy,
-        net.labels if layer is None else (),
-        likely[0] if likely else (),
-        facts,
-        tuple(note for note in notes if note),
+        image=image,
+        photo=name_of(photo),
+        frame=frame,
+        network=net.name,
+        occluder=occluder,
+        unit=noting.unit,
+        layer=layer or "",
+        value=maps.value,
+        clean=float(noting.clean_value),
+        best=maps.best if layer is None else None,
+        energy=energy,
+        labels=net.labels if layer is None else (),
+        top=likely[0] if likely else (),
+        facts=facts,
+        notes=tuple(notes),
+        interrupted=interrupted,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
 import torch
@@ -103,10 +104,10 @@ class Occluder:
 def _sides(name: str, given: Any, otherwise: int) -> tuple[int, int]:
     both = otherwise if given is None else given
     both = (both, both) if not isinstance(both, tuple | list) else tuple(both)
-    whole = all(isinstance(n, int) and not isinstance(n, bool) for n in both)
+    whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in both)
     if len(both) != 2 or not whole or min(both) < 1:
         raise SettingError(f"{name}={given!r} is no number of pixels: give 1 or more, or a pair")
-    return both[0], both[1]
+    return int(both[0]), int(both[1])
 
 
 def _places(
@@ -114,7 +115,9 @@ def _places(
 ) -> tuple[Tensor, tuple[tuple[int, int], ...]]:
     """Return centres, and first row and the one behind the last of what is hidden."""
     if border == "inside":
-        firsts = [i * stride for i in range(1 + math.ceil((size - patch) / stride))]
+        count = 1 + math.ceil((size - patch) / stride)
+        # A stride longer than the patch may step over the border: nothing would be hidden there.
+        firsts = [i * stride for i in range(count) if i * stride < size]
     else:
         # Centres every stride pixels, as far from one border as from the other.
         count = math.ceil(size / stride)
@@ -139,7 +142,7 @@ def _color(fill: Any, preprocessing: Preprocessing, image: Tensor) -> tuple[tupl
     if isinstance(fill, str) and fill in named:
         return (named[fill],) * channels, "black" if fill == "black" else "mid-gray"
     numbers = list(fill) if isinstance(fill, tuple | list) else [fill]
-    plain = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
+    plain = all(isinstance(n, Real) and not isinstance(n, bool) for n in numbers)
     if not plain or len(numbers) not in (1, channels) or not all(0 <= n <= 1 for n in numbers):
         raise SettingError(
             f"fill={fill!r} is no color: give 'mean', 'gray', 'black', a number in [0, 1], or "

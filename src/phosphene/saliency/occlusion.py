@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from phosphene import display
 from phosphene.core.labels import label_of
+from phosphene.core.preprocessing import Frame, distortion
 from phosphene.core.unit import Unit
 from phosphene.image import to_image
 from phosphene.panel import Panel, Shows, Table, Tile
+from phosphene.saliency.drawn import Color, ends, enlarged, heat, legend, spread
 from phosphene.saliency.occluder import Occluder
 from phosphene.saliency.result import Explanation
 
 # Told apart by lightness, too; what is rarer than these is gray.
-_COLORS = (
+_COLORS: tuple[Color, ...] = (
     (0.20, 0.35, 0.62), (0.95, 0.66, 0.22), (0.33, 0.62, 0.42), (0.80, 0.28, 0.32),
     (0.62, 0.78, 0.91), (0.55, 0.36, 0.60), (0.96, 0.89, 0.55), (0.45, 0.30, 0.20),
 )  # fmt: skip
@@ -53,6 +54,7 @@ class Occlusion(Shows):
     Attributes:
         image: (1, c, h, w) RGB in [0, 1], what the network was shown, clean.
         photo: What to call it.
+        frame: Which part of its photograph it is.
         network: Name of the network.
         occluder: The patch and its places: `occluder.y`, `occluder.x` are the centres.
         unit: The class, or the channel of a layer.
@@ -66,11 +68,14 @@ class Occlusion(Shows):
         labels: Names of the classes; may be empty.
         top: The most probable classes of the clean image, as (name, probability).
         facts: What was done.
-        notes: What a person should know about how it was done.
+        notes: What a person should know about how it was done, without the photograph's name.
+        interrupted: Whether Ctrl-C ended it. Where that came behind the last place, nothing is
+            missing from the maps.
     """
 
     image: Tensor
     photo: str
+    frame: Frame
     network: str
     occluder: Occluder
     unit: Unit
@@ -83,6 +88,7 @@ class Occlusion(Shows):
     top: tuple[tuple[str, float], ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    interrupted: bool = False
 
     @property
     def drop(self) -> Tensor:
@@ -104,8 +110,14 @@ class Occlusion(Shows):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should know."""
-        found = list(self.notes)
+        """What a person should know; every sentence names the photograph."""
+        found = [f"{self.photo}: {note}" for note in self.notes]
+        stretched = distortion(self.photo, self.frame)
+        found += [stretched] if stretched else []
+        done, all_ = int((~self.value.isnan()).sum()), self.value.numel()
+        if self.interrupted:
+            rest = ": the rest is NaN" if done < all_ else ""
+            found.append(f"{self.photo}: interrupted after {done} of {all_} windows{rest}")
         if self.top and self._name() != self.top[0][0]:
             name, probability = self.top[0]
             found.append(
@@ -126,14 +138,21 @@ class Occlusion(Shows):
         """Lay out photograph, maps, energy and projection."""
         tables: tuple[Table, ...] = ()
         if self.best is not None:
-            rows = tuple((label_of(k, self.labels), k, n) for k, n in self.classes())
+            counts = tuple((label_of(k, self.labels), k, n) for k, n in self.classes())
             note = "How many places of the patch make it so."
-            tables = (Table("Most probable class", ("class", "index", "places"), rows, note),)
+            tables = (Table("Most probable class", ("class", "index", "places"), counts, note),)
         heading = f"{self.photo}: {self._name()}, {self._what()} {self.clean:.3g}"
-        drawn: list[tuple[str, tuple[Tile, ...]]] = [(heading, tuple(self._tiles()))]
+        rows = [(heading, self._tiles())]
+        if self.best is not None:
+            # A row of its own, so that no page breaks between the map and its legend.
+            rows.append(("Most probable class, by centre of the patch", self._labels(self.best)))
         if self.energy is not None:
             at = f"{self.energy.layer}, feature map {self.energy.channel}"
-            drawn.append((f"{at}: the strongest in the clean image", tuple(self._feature())))
+            rows.append((f"{at}: the strongest in the clean image", self._feature()))
+        drawn = [
+            (said, tuple(replace(tile, image=enlarged(tile.image)) for tile in tiles))
+            for said, tiles in rows
+        ]
         return Panel(
             f"{self.network}, occlusion", tuple(drawn), self.facts, self.warnings, tables=tables
         )
@@ -157,51 +176,49 @@ class Occlusion(Shows):
         seen = ", ".join(f"{name.split(',')[0]} {p:.0%}" for name, p in self.top[:1])
         number = ".1%" if not self.layer else ".3g"
         least = format(float(self.value[row, column]), number)
-        low, high = (format(float(v), number) for v in _ends(self.value))
+        low, high = (format(float(v), number) for v in ends(self.value))
         short = str(self.unit) if self.layer else self._name().split(",")[0]
         tiles = [
             Tile(to_image(photograph[0]), seen or "image"),
             Tile(to_image(occluded[0]), f"{self._what()} here {least}", "The lowest of all places"),
-            Tile(_heat(self._spread(self.value)), f"{self._what()} of {short}: {low} to {high}"),
+            Tile(heat(self._spread(self.value)), f"{self._what()} of {short}: {low} to {high}"),
         ]
         drop = self._spread(self.drop).clamp(min=0)
         over = display.overlay(display.normalize_map(drop[None, None], 1.0), photograph)
         largest = format(float(self.drop.nan_to_num(-torch.inf).max()), number)
         tiles.append(Tile(to_image(over[0]), f"where it falls, by up to {largest}"))
-        if self.best is not None:
-            tiles += self._labels(self.best)
         return tiles
 
     def _labels(self, best: Tensor) -> list[Tile]:
         """Draw the most probable classes, and what their colours mean."""
         shown = self.classes()
         named = dict(zip((k for k, _ in shown), _COLORS, strict=False))
-        spread = self._spread(best.float(), nearest=True).nan_to_num(-1).long()
-        picture = torch.empty(3, *spread.shape)
-        for index in sorted(set(spread.flatten().tolist())):
+        classes = self._spread(best.float(), nearest=True).nan_to_num(-1).long()
+        picture = torch.empty(3, *classes.shape)
+        for index in sorted(set(classes.flatten().tolist())):
             color = _UNKNOWN if index < 0 else named.get(index, _REST)
-            picture[:, spread == index] = torch.tensor(color)[:, None]
-        height, width = spread.shape
+            picture[:, classes == index] = torch.tensor(color)[:, None]
         lines = [(named[k], f"{label_of(k, self.labels).split(',')[0]}  {n}") for k, n in shown[:8]]
         rest = shown[len(_COLORS) :]
         if rest:
             lines.append((_REST, f"others  {sum(n for _, n in rest)}"))
+        drawn = enlarged(to_image(picture))
         return [
-            Tile(to_image(picture), "most probable class"),
-            Tile(_legend(lines, width, height), "its colors, and for how many places"),
+            Tile(drawn, "which class is the most probable"),
+            Tile(legend(lines, drawn.size), "its colors, and for how many places"),
         ]
 
     def _feature(self) -> list[Tile]:
         assert self.energy is not None
         energy, photograph = self.energy, self._photograph()
-        low, high = _ends(energy.map)
-        spread = self._spread(energy.map)
+        low, high = ends(energy.map)
+        sums = self._spread(energy.map)
         number = ",.0f" if high >= 100 else ".3g"
         least, most, clean = (format(v, number) for v in (low, high, energy.clean))
         caption = f"sum of the map: {least} to {most}, clean {clean}"
-        fall = display.normalize_map((energy.clean - spread).clamp(min=0)[None, None], 1.0)
+        fall = display.normalize_map((energy.clean - sums).clamp(min=0)[None, None], 1.0)
         tiles = [
-            Tile(_heat(spread), caption),
+            Tile(heat(sums), caption),
             Tile(to_image(display.overlay(fall, photograph)[0]), "where it falls"),
         ]
         if energy.projection is not None:
@@ -219,58 +236,5 @@ class Occlusion(Shows):
         return index // self.value.shape[1], index % self.value.shape[1]
 
     def _spread(self, maps: Tensor, nearest: bool = False) -> Tensor:
-        """Bring a map of centres to the pixels of the image: (h, w), NaN where nothing is known."""
-        (height, width), (down, right) = self.image.shape[2:], self.occluder.stride
-        rows = (torch.arange(height) - self.y[0]) / down
-        columns = (torch.arange(width) - self.x[0]) / right
-        known = ((rows - (len(self.y) - 1) / 2).abs() <= len(self.y) / 2)[:, None]
-        known = known & ((columns - (len(self.x) - 1) / 2).abs() <= len(self.x) / 2)
-        if nearest:
-            i = rows.round().long().clamp(0, len(self.y) - 1)
-            j = columns.round().long().clamp(0, len(self.x) - 1)
-            return torch.where(known, maps[i][:, j], torch.nan)
-        return torch.where(known, _between(_between(maps, rows).T, columns).T, torch.nan)
-
-
-def _between(values: Tensor, at: Tensor) -> Tensor:
-    """Interpolate (n, m) linearly between its rows: (len(at), m)."""
-    at = at.clamp(0, len(values) - 1)
-    below = at.floor().long()
-    above = (below + 1).clamp(max=len(values) - 1)
-    share = (at - below)[:, None]
-    # Times zero, what is unknown would be unknown still.
-    mixed = values[below] * (1 - share) + values[above] * share
-    return torch.where(share == 0, values[below], mixed)
-
-
-def _ends(values: Tensor) -> tuple[float, float]:
-    known = values[~values.isnan()]
-    return float(known.min()), float(known.max())
-
-
-def _heat(values: Tensor) -> Image.Image:
-    """Color (h, w) values from zero, or from the least where it is negative, to the largest."""
-    low, high = _ends(values)
-    low = min(0.0, low)
-    scaled = (values - low) / (high - low or 1.0)
-    colored = display.heat(scaled.nan_to_num()[None])
-    gray = torch.tensor(0.5)
-    return to_image(torch.where(values.isnan(), gray, colored))
-
-
-def _legend(
-    lines: list[tuple[tuple[float, float, float], str]], width: int, height: int
-) -> Image.Image:
-    """Draw colours and what they mean, on a tile of the size of the maps."""
-    scale = max(1, -(-220 // max(1, min(width, height))))
-    width, height = width * scale, height * scale
-    picture = Image.new("RGB", (width, height), "white")
-    draw = ImageDraw.Draw(picture)
-    step = min(24, height // max(1, len(lines)))
-    font = ImageFont.load_default(max(6, min(13, step - 6)))
-    for i, (color, text) in enumerate(lines):
-        top = i * step + 3
-        box = (4, top, 4 + step - 8, top + step - 8)
-        draw.rectangle(box, fill=tuple(round(255 * c) for c in color), outline="black")
-        draw.text((step + 4, top - 1), text, fill="black", font=font)
-    return picture
+        height, width = self.image.shape[2:]
+        return spread(maps, self.occluder, (int(height), int(width)), nearest)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
 from xml.sax.saxutils import escape
 
 import numpy as np
 
+from phosphene.errors import SettingError
+from phosphene.segmentation.outline import polygons_of
 from phosphene.segmentation.region import Box, Mask
-from phosphene.segmentation.truths.rle import encode, pack
+from phosphene.segmentation.truths.rle import decode, encode, pack
+
+Masks = Literal["rle", "polygon"]
 
 # Halves of characters, and the two places that are none.
 _NO_TEXT = {*range(0xD800, 0xE000), 0xFFFE, 0xFFFF}
 
 
 def coco(
-    file_name: str, size: tuple[int, int], objects: Sequence[tuple[str, int, float, Mask, Box]]
+    file_name: str,
+    size: tuple[int, int],
+    objects: Sequence[tuple[str, int, float, Mask, Box]],
+    masks: Masks = "rle",
 ) -> dict[str, Any]:
     """Write objects as a data set of one image, as COCO's `instances_*.json`.
 
@@ -25,10 +32,18 @@ def coco(
         file_name: Of the photograph.
         size: (h, w) of it.
         objects: Name, number of the class, score (NaN for none), mask and box of each.
+        masks: `"rle"` for run lengths, or `"polygon"` for outlines along the edges of pixels, with
+            seams to their holes (`outline`). COCO's code makes the same mask of both.
 
     Returns:
         What JSON can hold. Numbers of classes are the network's plus 1, as COCO counts from 1.
+
+    Raises:
+        SettingError: Masks are not written so.
     """
+    if masks not in get_args(Masks):
+        known = " or ".join(get_args(Masks))
+        raise SettingError(f"masks are not written as {masks!r}: choose {known}")
     annotations = []
     for index, (_, channel, score, mask, (x0, y0, x1, y1)) in enumerate(objects):
         annotation: dict[str, Any] = {
@@ -38,10 +53,7 @@ def coco(
             "iscrowd": 0,
             "area": int(mask.sum()),
             "bbox": [x0, y0, x1 - x0, y1 - y0],
-            "segmentation": {
-                "size": list(mask.shape),
-                "counts": pack(encode(mask.astype(np.uint8))),
-            },
+            "segmentation": polygons_of(mask) if masks == "polygon" else _runs(mask),
         }
         if not math.isnan(score):
             annotation["score"] = score
@@ -52,6 +64,16 @@ def coco(
         "annotations": annotations,
         "categories": [{"id": number, "name": name} for number, name in sorted(names.items())],
     }
+
+
+def as_polygons(segmentation: Mapping[str, Any]) -> list[list[int]]:
+    """Turn the run lengths that `coco` writes of a mask into polygons."""
+    height, width = segmentation["size"]
+    return polygons_of(decode(segmentation["counts"], (height, width)) > 0)
+
+
+def _runs(mask: Mask) -> dict[str, Any]:
+    return {"size": list(mask.shape), "counts": pack(encode(mask.astype(np.uint8)))}
 
 
 def voc(file_name: str, size: tuple[int, int], objects: Sequence[tuple[str, Box]]) -> str:

@@ -132,7 +132,9 @@ def cut_out(
         why = known.empty or "what was cut out is smaller than a pixel of the photograph"
         if advice and known.empty == ZERO:
             why = f"{why}: {advice}"
-        warnings = (*warnings, f"{about.get('name', 'image')}: there is no object; {why}")
+        what = str(about.get("label") or "").split(",")[0]
+        of = f" for {what!r}" if what else ""
+        warnings = (*warnings, f"{about.get('name', 'image')}: there is no object{of}; {why}")
     quantiles = f"object from {cutting.high:.4g} on, background up to {cutting.low:.4g}"
     if cutting.engine == "threshold":
         quantiles = f"from {cutting.threshold:.4g} on"

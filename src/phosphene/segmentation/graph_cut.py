@@ -14,6 +14,14 @@ one of whole numbers. Pixels that the trimap fixes keep their label.
 3.2) and Mahendran & Vedaldi (ECCV 2016, section 3.5) use; the constants are those of the latter's
 code. Though called "GrabCut" there, it is cut once and nothing is learned again.
 
+The flow itself is Boykov & Kolmogorov's, "An experimental comparison of min-cut/max-flow
+algorithms", 2004, in PyMaxflow. It searches from every pixel that source or sink still feed and is
+slow on plain areas, such as a sky, where each pixel has a little of its own and the way to the
+other side is long. So `gathered` sends a feasible flow ahead, along columns and rows, after which
+few pixels are fed. What remains is the same problem in other numbers: no labelling changes its
+cost but by a constant, and the cut found is the same one, that of the smallest object, whichever
+flow comes first.
+
 *Departures from the paper.* The authors' code ends with a post-processing that is not published.
 """
 
@@ -33,6 +41,9 @@ CONTRAST = 150.0
 SCALE = 50
 # Dearer than all that can be gained around a pixel: four neighbours and its own colour.
 FIXED = int(SCALE * (4 * CONTRAST + CAP)) + 1
+
+# How far a pixel's own cost is sent ahead of the search, pixels.
+GATHER = 128
 
 Costs = NDArray[np.int32]
 
@@ -73,24 +84,50 @@ class Energy:
                 "engine='graph-cut' needs the package PyMaxflow, which is not installed: "
                 "pip install 'phosphene[segmentation]', or choose engine='threshold'"
             ) from error
-        height, width = self.foreground.shape
-        pixels = height * width
+        own, (right, left), (down, up) = self.gathered()
+        pixels = own.size
         graph = maxflow.GraphInt(pixels, 2 * pixels)
-        nodes = graph.add_grid_nodes((height, width))
-        for name, costs, ends in (
-            ("right", self.right, (height, width)),
-            ("down", self.down, (height, width)),
+        nodes = graph.add_grid_nodes(own.shape)
+        for one, other, there, back in (
+            (nodes[:, :-1], nodes[:, 1:], right, left),
+            (nodes[:-1], nodes[1:], down, up),
         ):
-            weights = np.zeros(ends, np.int32)
-            weights[: costs.shape[0], : costs.shape[1]] = costs
-            step = np.zeros((3, 3), np.int32)
-            step[(1, 2) if name == "right" else (2, 1)] = 1
-            graph.add_grid_edges(nodes, weights, structure=step, symmetric=True)
+            graph.add_edges(one.ravel(), other.ravel(), there.ravel(), back.ravel())
         # A pixel on the side of the sink is cut off from the source: that is the object's.
-        graph.add_grid_tedges(nodes, self.foreground, self.background)
+        graph.add_grid_tedges(nodes, np.maximum(own, 0), np.maximum(-own, 0))
         graph.maxflow()
         found: NDArray[np.bool_] = graph.get_grid_segments(nodes)
         return found
+
+    def gathered(
+        self, reach: int = GATHER
+    ) -> tuple[Costs, tuple[Costs, Costs], tuple[Costs, Costs]]:
+        """Bring the pixels' own costs together, without a change to which labellings are cheap.
+
+        A flow of f from pixel i to its neighbour j takes f from i's own cost and gives it to j's;
+        from then on f less is to be paid where i alone is background, and f more where j alone is.
+        Columns are swept to the first row of every `reach`, then rows to the first column, as far
+        as the costs between neighbours allow.
+
+        Args:
+            reach: Length and height of the squares that are gathered, pixels; 1 for none.
+
+        Returns:
+            (h, w) cost of calling a pixel object, less that of calling it background; the costs
+            (h, w - 1) of having a pixel background and its right neighbour object, and of the
+            converse; and (h - 1, w) the same for a pixel and the one below. Every labelling costs
+            as much as before, less a constant.
+        """
+        own = self.foreground - self.background
+        right, left, down, up = (
+            self.right.copy(),
+            self.right.copy(),
+            self.down.copy(),
+            self.down.copy(),
+        )
+        _swept(own.T, down.T, up.T, reach)
+        _swept(own, right, left, reach)
+        return own, (right, left), (down, up)
 
 
 def energy(image: NDArray[np.float32], known: Trimap, components: int = COMPONENTS) -> Energy:
@@ -140,6 +177,26 @@ def graph_cut(
     if known.empty:
         return np.zeros(image.shape[:2], np.bool_)
     return energy(image, known, components).minimum()
+
+
+def _swept(own: Costs, there: Costs, back: Costs, reach: int) -> None:
+    """Send the costs (h, w) of all columns, in place, to the first of every `reach`.
+
+    Args:
+        own: (h, w) costs of the pixels.
+        there: (h, w - 1) what may flow from a pixel to the next column.
+        back: (h, w - 1) what may flow to it from there.
+        reach: How many columns are brought together.
+    """
+    for column in range(reach - 1, 0, -1):
+        giving = own[:, column::reach]
+        to = np.s_[:, column - 1 : own.shape[1] - 1 : reach]
+        # What is negative flows the other way.
+        flow = np.clip(giving, -there[to], back[to])
+        giving -= flow
+        own[to] += flow
+        back[to] -= flow
+        there[to] += flow
 
 
 def _contrast(image: NDArray[np.float32]) -> tuple[Costs, Costs]:

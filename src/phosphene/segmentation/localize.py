@@ -27,15 +27,8 @@ from phosphene.saliency.ten_crop import ten_crop
 from phosphene.segmentation.cutting import Cutting, Engine
 from phosphene.segmentation.maps import laid_over, pixels_of
 from phosphene.segmentation.result import Localization
-from phosphene.segmentation.views import (
-    Start,
-    View,
-    advice_for,
-    high_of,
-    resized_to,
-    rule_of,
-    views,
-)
+from phosphene.segmentation.start import Start, advice_for
+from phosphene.segmentation.views import ORDERS, View, high_of, resized_to, rule_of, views
 
 Protocol = Literal["fully-convolutional", "simonyan"]
 
@@ -74,7 +67,8 @@ def localize(
         fill: As for `segment`.
 
     Returns:
-        A mask and a box for each class, the likeliest first.
+        A mask and a box for each class, the likeliest first: by probability, or by the largest
+        score anywhere where the network's answer is a map (`Segmentation.order` says which).
 
     Raises:
         SettingError: There is no such protocol, or no class is asked for.
@@ -137,9 +131,10 @@ def _ten_crops(
                     "shown": f"ten crops of {side} px on the shorter side",
                     "rule": str(rule),
                     "layers reversed": f"{rule.relu}/{rule.pool}/{rule.lrn}",
+                    "classes in order of": ORDERS["probability"],
                     "class": f"{index} ({net.label(index)})",
                 },
-                advice=advice_for(rule, "positive"),
+                advice=advice_for(rule, None),
             )
         )
     return found

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from phosphene import display
 from phosphene.errors import OutputError
 from phosphene.image import replacing, to_image, to_tensor
 from phosphene.panel import Panel, Shows, Tile
-from phosphene.segmentation.annotation import coco, voc
+from phosphene.segmentation.annotation import Masks, coco, voc
 from phosphene.segmentation.region import Box, Mask, drawn_over
 from phosphene.segmentation.trimap import Trimap
 
@@ -37,10 +37,12 @@ class Segmentation(Shows):
         label: Name of the class; empty where the map is of none.
         channel: Its number; -1 for none.
         score: The largest score of the class on the photograph, before any softmax.
-        probability: Its probability; NaN where it is not known.
+        probability: Its probability, in the network's whole answer; NaN where it is not known.
         name: What to call the photograph.
         facts: Versions and arguments: enough to do it again.
         warnings: What a person should know.
+        order: What the network ranks classes by: `"probability"`, or `"score"` where its answer is
+            a map, of which the largest score anywhere decides.
     """
 
     photograph: Image.Image
@@ -56,6 +58,7 @@ class Segmentation(Shows):
     name: str = "image"
     facts: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    order: Literal["probability", "score"] = "probability"
 
     @property
     def empty(self) -> bool:
@@ -64,9 +67,11 @@ class Segmentation(Shows):
 
     @property
     def title(self) -> str:
-        """The class and how probable it is, in a few words."""
-        known = "" if math.isnan(self.probability) else f" {self.probability:.0%}"
-        return (self.label.split(",")[0] or "object") + known
+        """The class, and the number that ranks it, in a few words."""
+        named = self.label.split(",")[0] or "object"
+        if self.order == "score":
+            return f"{named}, score {self.score:.2f}"
+        return named if math.isnan(self.probability) else f"{named} {self.probability:.0%}"
 
     def overlay(self) -> Image.Image:
         """Draw mask and box over the photograph, in its own size."""
@@ -97,9 +102,9 @@ class Segmentation(Shows):
             Tile(over, self.engine if self.box else "no object"),
         )
 
-    def as_coco(self) -> dict[str, Any]:
+    def as_coco(self, masks: Masks = "rle") -> dict[str, Any]:
         """Return a COCO data set of the photograph, for `json.dump`; see `annotation.coco`."""
-        return Localization(self.photograph, (self,), self.name).as_coco()
+        return Localization(self.photograph, (self,), self.name).as_coco(masks)
 
     def as_voc(self) -> str:
         """Return PASCAL VOC's XML of the photograph."""
@@ -162,10 +167,10 @@ class Localization(Shows):
         title = ", ".join(self.facts[k] for k in ("network", "protocol") if k in self.facts)
         return Panel(title or "localization", rows, self.facts, self.warnings)
 
-    def as_coco(self) -> dict[str, Any]:
+    def as_coco(self, masks: Masks = "rle") -> dict[str, Any]:
         """Return a COCO data set of the photograph, for `json.dump`; see `annotation.coco`."""
         found = [(g.label, g.channel, g.probability, g.mask, g.box) for g in self.guesses if g.box]
-        return coco(self.name, (self.photograph.height, self.photograph.width), found)
+        return coco(self.name, (self.photograph.height, self.photograph.width), found, masks)
 
     def as_voc(self) -> str:
         """Return PASCAL VOC's XML of the photograph."""

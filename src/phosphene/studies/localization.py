@@ -42,11 +42,10 @@ from phosphene.studies.methods import (
     cut,
     engines,
     outlined,
-    seen_by,
 )
 from phosphene.studies.plan import Plan, source
 from phosphene.studies.setting import demand_photos, plural
-from phosphene.studies.truth_sets import numbers_of
+from phosphene.studies.truth_sets import numbers_of, some
 
 TOP = 5
 _WHOLE = "whole photograph"
@@ -73,6 +72,7 @@ def localization(
 
     Raises:
         ImageError: There is no photograph, or none with a box.
+        SettingError: There is no such method, or a constant cannot be.
     """
     demand_photos(plan, "localization")
     chosen = constants or Constants()
@@ -99,7 +99,7 @@ def localization(
     if unnamed:
         warnings += (
             f"{plural(len(unnamed), 'photograph')} left out of the top-5 error: the network has no "
-            f"class of that name ({', '.join(unnamed[:3])}{', ...' if unnamed[3:] else ''})",
+            f"class of that name ({some(unnamed)})",
         )
     found = {
         (m, e): {s: _mean(own, e, s) for s in (*_SCORES, "class_error")}
@@ -138,17 +138,16 @@ def localization(
     )
 
 
-def _likely(plan: Plan, number: int, constants: Constants) -> list[int]:
+def _likely(plan: Plan, number: int, asked: Asked) -> list[int]:
     """Find the likeliest classes of a photograph, once for all methods."""
 
     def computed() -> Cell:
         top = min(TOP, plan.net.classes)
-        found = seen_by(plan.net, plan.photos[number], "saliency", constants, top=top)
-        return Cell({"classes": [view.channel for view in found]})
+        return Cell({"classes": asked.photo.likeliest(top)})
 
     key = {
         "photo": plan.photo_ids[number],
-        "side": constants.shorter_side,
+        "side": asked.constants.shorter_side,
         "source": source("segmentation", "saliency"),
     }
     return [int(i) for i in plan.cell("likely classes", key, computed).values["classes"]]
@@ -161,13 +160,13 @@ def _cell(plan: Plan, number: int, boxes: Sequence[Box], asked: Asked) -> Cell:
 
 def _computed(plan: Plan, number: int, boxes: Sequence[Box], asked: Asked) -> Cell:
     method, constants = asked.method, asked.constants
-    net, ranks = plan.net, _likely(plan, number, constants)
+    net, ranks = plan.net, _likely(plan, number, asked)
     true = sorted(set().union(*(numbers_of(net, box.label) for box in boxes)))
     # A name of several classes stands for the likeliest of them. Guesses of other classes are wrong
     # wherever their boxes are, so that these need not be found.
     told = next((channel for channel in ranks if channel in true), (*true, ranks[0])[0])
     classes = list(dict.fromkeys((told, *(channel for channel in ranks if channel in true))))
-    seen = seen_by(net, plan.photos[number], method, constants, classes)
+    seen = asked.photo.seen_by(method, classes)
     by_class = dict(zip(classes, seen if method in RULES else seen * len(classes), strict=True))
     view = by_class[told]
     photograph = view.photograph

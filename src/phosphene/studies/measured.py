@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from phosphene.segmentation.cutting import Engine
 from phosphene.segmentation.truths import Truth
 from phosphene.studies.ledger import Cell
-from phosphene.studies.methods import METHODS, Constants
+from phosphene.studies.methods import METHODS, Constants, Shown, check
 from phosphene.studies.plan import Plan, source
 from phosphene.studies.truth_sets import demand, truths_for
 
@@ -31,12 +31,14 @@ class Asked:
         constants: What is chosen between a photograph and a mask.
         cutters: By which engines masks are cut.
         shown: Whether pictures are kept.
+        photo: The photograph before the network, which runs once for all methods.
     """
 
     method: str
     constants: Constants
     cutters: Sequence[Engine]
     shown: bool
+    photo: Shown
 
     def key(self, plan: Plan, number: int) -> dict[str, Any]:
         """Tell a cell of a photograph from others, but for the photograph's truth."""
@@ -93,23 +95,29 @@ def measure(
 
     Raises:
         ImageError: Nothing is known of any photograph.
+        SettingError: As `methods.check` says.
     """
+    check(methods, cutters, constants)
     known = truths_for(plan.photos, truths)
     total = len(known.numbers) * len(methods)
     cells: dict[str, list[Cell]] = {method: [] for method in methods}
     names: list[str] = []
+    unknown: list[str] = []
     notes: list[Noted] = []
     for done, (number, truth) in enumerate(known.each()):
         noted = None if truth is None else note(truth)
         if truth is None or noted is None:
+            unknown.append(plan.names[number])
             continue
         shown = len(names) < ROWS
         name = truth.name if truths is not None else plan.names[number]
+        photo = Shown(plan.net, plan.photos[number], constants)
         for place, method in enumerate(methods):
             plan.tick(done * len(methods) + place, total, f"{name}, {METHODS[method]}")
-            cells[method].append(cell(number, truth, Asked(method, constants, cutters, shown)))
+            asked = Asked(method, constants, cutters, shown, photo)
+            cells[method].append(cell(number, truth, asked))
         names.append(name)
         notes.append(noted)
     plan.tick(total, total, "done")
-    warnings = demand(len(names), len(known.numbers), what)
+    warnings = demand(len(names), unknown, what)
     return Measured(cells, tuple(names), tuple(notes), warnings)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from typing import Any, get_args
 
@@ -22,12 +23,14 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from phosphene.core.network import Network
+from phosphene.errors import SettingError, nearest
 from phosphene.image import as_photograph, to_image
 from phosphene.segmentation.baseline import gaussian_blob
 from phosphene.segmentation.cutting import Cutting, Engine, cut_out
 from phosphene.segmentation.maps import pixels_of
 from phosphene.segmentation.result import Segmentation
-from phosphene.segmentation.views import Start, View, high_of, resized_to, rule_of, views
+from phosphene.segmentation.start import check_start
+from phosphene.segmentation.views import Look, Start, View, high_of, look, resized_to, rule_of
 
 RULES = {"saliency": "SaliNet", "guided": "DeSaliNet", "deconvnet": "DeConvNet"}
 BLOBS = {"corners": "Gaussian, corners", "blob": "Gaussian"}
@@ -48,6 +51,7 @@ class Constants:
         shorter_side: Of the photograph that is shown, pixels; the network's usual one if `None`.
         seed: Where the signal starts.
         smoothing: Of the map, as a share of its shorter side.
+        fill: Whether holes of the object are filled; see `Cutting`.
     """
 
     high: float | None = None
@@ -56,6 +60,7 @@ class Constants:
     shorter_side: int | None = None
     seed: Start = "positive"
     smoothing: float = 0.0
+    fill: bool = False
 
     def cutting(self, method: str, engine: Engine) -> Cutting:
         """Say how the map of a method becomes a mask."""
@@ -64,10 +69,11 @@ class Constants:
         else:
             high = _BLOB_HIGH if self.high is None else self.high
         if method in RULES:
-            return Cutting(engine, high, self.low, self.smoothing, self.threshold)
+            return Cutting(engine, high, self.low, self.smoothing, self.threshold, self.fill)
         # A blob is smooth; and less than a fifth of it may be above the plain it stands on, so that
         # its 80 % quantile is that plain, and all of it object.
-        return Cutting(engine, high, self.low, 0.0, max(self.threshold, _BLOB_HIGH))
+        threshold = max(self.threshold, _BLOB_HIGH)
+        return Cutting(engine, high, self.low, 0.0, threshold, self.fill)
 
     def facts(self) -> dict[str, str]:
         """Say them."""
@@ -78,45 +84,73 @@ class Constants:
         }
 
 
+def check(methods: Sequence[str], cutters: Sequence[Engine], constants: Constants) -> None:
+    """Make sure that all is there and makes sense together, before anything is computed.
+
+    Raises:
+        SettingError: There is no such method or engine, none is asked for, or a constant cannot be.
+    """
+    for method in methods:
+        if method not in METHODS:
+            offer = nearest(method, METHODS) or f"; choose of {', '.join(METHODS)}"
+            raise SettingError(f"there is no method {method!r}{offer}")
+    if not methods or not cutters:
+        raise SettingError("no method or no engine is left: ask for one of each at least")
+    check_start(constants.seed)
+    for method in methods:
+        for engine in cutters:
+            constants.cutting(method, engine)
+
+
 def engines() -> tuple[Engine, ...]:
     """List the engines there are: OpenCV's may not be installed."""
     known: tuple[Engine, ...] = get_args(Engine)
     return tuple(e for e in known if e != "grab-cut" or find_spec("cv2") is not None)
 
 
-def seen_by(
-    net: Network,
-    photo: Any,
-    method: str,
-    constants: Constants,
-    classes: Sequence[int] | None = None,
-    top: int = 1,
-) -> list[View]:
-    """Find where a method sees classes on a photograph.
+class Shown:
+    """A photograph as it is shown to the network, which runs once for all methods, or never."""
 
-    Args:
-        net: The network.
-        photo: As in a `Plan`.
-        method: One of `METHODS`.
-        constants: Its size and seed.
-        classes: Which; the likeliest if `None`. A blob sees the same whatever the class.
-        top: How many of these.
+    def __init__(self, net: Network, photo: Any, constants: Constants) -> None:
+        """Run nothing yet.
 
-    Returns:
-        A view for each class; of a blob one, of class -1.
-    """
-    if method in RULES:
-        side, seed = constants.shorter_side, constants.seed
-        rule = rule_of(method)
-        return views(net, photo, rule, classes, top=top, shorter_side=side, seed=seed)
-    sized, _ = resized_to(net, constants.shorter_side)
-    image, _ = sized.prepare(photo, whole=True)
-    shown = to_image(image[0])
-    photograph = shown if isinstance(photo, Tensor) else as_photograph(photo)
-    values = gaussian_blob((shown.height, shown.width), corners=method == "corners")
-    nan = float("nan")
-    facts = {"rule": METHODS[method]}
-    return [View(photograph, pixels_of(shown), values, -1, nan, nan, "", facts)]
+        Args:
+            net: The network.
+            photo: As in a `Plan`.
+            constants: Its size and seed.
+        """
+        self._net = net
+        self._photo = photo
+        self._constants = constants
+
+    @cached_property
+    def _look(self) -> Look:
+        return look(self._net, self._photo, self._constants.shorter_side)
+
+    def likeliest(self, top: int) -> list[int]:
+        """Return the likeliest classes."""
+        return self._look.likeliest(top)
+
+    def seen_by(self, method: str, classes: Sequence[int] | None = None) -> list[View]:
+        """Find where a method sees classes.
+
+        Args:
+            method: One of `METHODS`.
+            classes: Which; the likeliest if `None`. A blob sees the same whatever the class.
+
+        Returns:
+            A view for each class; of a blob one, of class -1.
+        """
+        if method in RULES:
+            return self._look.views(rule_of(method), classes, seed=self._constants.seed)
+        sized, _ = resized_to(self._net, self._constants.shorter_side)
+        image, _ = sized.prepare(self._photo, whole=True)
+        shown = to_image(image[0])
+        photograph = shown if isinstance(self._photo, Tensor) else as_photograph(self._photo)
+        values = gaussian_blob((shown.height, shown.width), corners=method == "corners")
+        nan = float("nan")
+        facts = {"rule": METHODS[method]}
+        return [View(photograph, pixels_of(shown), values, -1, nan, nan, "", facts)]
 
 
 def cut(net: Network, view: View, cutting: Cutting) -> Segmentation:

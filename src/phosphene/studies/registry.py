@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from phosphene.errors import PhospheneError, nearest
 
-Need = Literal["photos", "votes", "layers", "strengths", "units", "classes", "repeats"]
+Need = Literal["photos", "votes", "layers", "strengths", "units", "classes", "repeats", "cuts"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class StudyInfo:
             Th is Mahendran's thesis of 2018.
         home: `module:function`; the function takes a `Plan` and returns `Findings` (with `votes`
             among the needs it takes paths of vote files and names of layers instead).
-        needs: Which parts of the plan it reads.
+        needs: Which parts of the plan it reads. With `cuts` among them it takes `constants`,
+            `methods` and `by` besides, as `segmentation` does.
         repeats: From how many random starts, if the user does not say.
     """
 
@@ -203,13 +204,13 @@ _ALL = (
         "segmentation",
         "objects cut out by three reversed networks and a blob, and scored",
         "ECCV 2016 table 1, fig 8; Th table 7.1",
-        "photos",
+        "photos cuts",
     ),
     _info(
         "localization",
         "CorLoc, top-5 localization error and pointing game of the same",
         "Simonyan et al. 2014, section 3.2; Th section 7",
-        "photos",
+        "photos cuts",
     ),
 )
 

@@ -39,10 +39,10 @@ from phosphene.studies.methods import (
     Constants,
     cut,
     engines,
-    seen_by,
 )
 from phosphene.studies.plan import Plan
 from phosphene.studies.setting import demand_photos, plural
+from phosphene.studies.truth_sets import some
 
 PAPERS = {
     "saliency": (82.82, 57.07),
@@ -74,6 +74,7 @@ def segmentation(
 
     Raises:
         ImageError: There is no photograph, or none with a mask.
+        SettingError: There is no such method, or a constant cannot be.
     """
     demand_photos(plan, "segmentation")
     chosen = constants or Constants()
@@ -105,7 +106,7 @@ def segmentation(
             "means": "over photographs of a class, then over classes",
             **chosen.facts(),
         },
-        (*found.warnings, *_empty(cells, cutters)),
+        (*found.warnings, *_empty(cells, names, cutters)),
         {
             "methods": [
                 {"method": m, "engine": e, "papers": PAPERS.get(m), **averages[m, e]}
@@ -123,7 +124,7 @@ def segmentation(
 
 def _cell(plan: Plan, number: int, truth: Truth, asked: Asked) -> Cell:
     def computed() -> Cell:
-        (view,) = seen_by(plan.net, plan.photos[number], asked.method, asked.constants)
+        (view,) = asked.photo.seen_by(asked.method)
         values: dict[str, Any] = {}
         images = {}
         for engine in asked.cutters:
@@ -263,9 +264,16 @@ def _rows(cells: Cells, names: Sequence[str]) -> Iterator[tuple[str, tuple[Tile,
             yield f"{name}: {METHODS[method]}{seen}", tuple(tiles)
 
 
-def _empty(cells: Cells, cutters: Sequence[Engine]) -> Iterator[str]:
+def _empty(cells: Cells, names: Sequence[str], cutters: Sequence[Engine]) -> Iterator[str]:
     for method, own in cells.items():
         for engine in cutters:
-            count = sum(cell.values["engines"][engine]["empty"] for cell in own)
-            if count:
-                yield f"{METHODS[method]}, {engine}: no object on {count} of {len(own)} photographs"
+            empty = [
+                name
+                for name, cell in zip(names, own, strict=True)
+                if cell.values["engines"][engine]["empty"]
+            ]
+            if empty:
+                yield (
+                    f"{METHODS[method]}, {engine}: no object on {len(empty)} of "
+                    f"{plural(len(own), 'photograph')} ({some(empty)})"
+                )

@@ -4,9 +4,7 @@
 |---|---|
 | arrays that are scenes of the demo network | their exact masks and boxes |
 | in a folder with `boxes.json` | `read_boxes_json` |
-| `frames/VIDEO/*.jpg` beside `masks`; `JPEGImages/480p` beside `Annotations/480p` | `read_davis` |
-| `JPEGImages` beside `ImageSets` | `read_voc` |
-| in a folder beside, or with, a folder `masks` | `read_folder` |
+| in a set that is packed as DAVIS, PASCAL VOC, COCO or ILSVRC, or beside masks | `packed_sets` |
 
 Pictures that are themselves truths, such as the masks of a folder that was given whole, are no
 photographs. Sets whose photographs have no place of their own (Guillaumin's) are handed to the
@@ -15,9 +13,8 @@ studies by their argument `truths`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +26,9 @@ from phosphene.errors import ImageError
 from phosphene.segmentation.truths import (
     Box,
     Truth,
-    Truths,
     read_boxes_json,
-    read_davis,
-    read_folder,
-    read_voc,
 )
+from phosphene.studies.packed_sets import PackedSet, packed_at
 from phosphene.studies.setting import plural
 from phosphene.zoo.demo import CLASSES, demo_scenes
 
@@ -42,30 +36,6 @@ BOXES = "boxes.json"
 _TRUTHS = ("masks", "Annotations", "SegmentationClass", "SegmentationObject")
 # How far above a photograph the folder of its set is looked for: root/frames/480p/VIDEO.
 _ABOVE = 4
-
-
-@dataclass(frozen=True)
-class _Set:
-    """A set of truths in a folder.
-
-    Attributes:
-        photos: Where its photographs are.
-        truths: What is known about them.
-        named: What a photograph is called in it, given the path from `photos` on.
-    """
-
-    photos: Path
-    truths: Truths
-    named: Callable[[Path], str]
-
-    def of(self, photo: Path) -> Truth | None:
-        """Read what is known about a photograph."""
-        number = self._numbers.get(self.named(photo.relative_to(self.photos)))
-        return None if number is None else self.truths[number]
-
-    @cached_property
-    def _numbers(self) -> dict[str, int]:
-        return {name: number for number, name in enumerate(self.truths.names)}
 
 
 class Known:
@@ -93,7 +63,7 @@ class Known:
             )
         self._photos = photos
         self._truths = truths
-        self._sets: dict[Path, tuple[_Set, ...]] = {}
+        self._sets: dict[Path, tuple[PackedSet, ...]] = {}
         self.numbers = [n for n, photo in enumerate(photos) if truths or not _is_truth(photo)]
 
     def __getitem__(self, number: int) -> Truth | None:
@@ -119,91 +89,68 @@ def truths_for(photos: Sequence[Any], truths: Sequence[Truth] | None = None) -> 
     return Known(photos, truths)
 
 
-def demand(count: int, of: int, what: str) -> tuple[str, ...]:
+def demand(count: int, unknown: Sequence[str], what: str) -> tuple[str, ...]:
     """Make sure that something is known, and warn where it is not.
 
     Args:
         count: Of how many photographs something is known.
-        of: How many there are.
+        unknown: What the others are called.
         what: What has to be known: "mask".
 
     Raises:
         ImageError: Nothing is known about any.
     """
+    of = count + len(unknown)
     if not count:
         raise ImageError(
             f"no {what} is known of any of the {plural(of, 'photograph')}: lay masks beside them "
-            f"(photos/a.jpg, masks/a.png; DAVIS and PASCAL VOC as they are packed), or boxes in "
-            f"{BOXES}"
+            f"(photos/a.jpg, masks/a.png; DAVIS, PASCAL VOC, COCO and ILSVRC as they are packed), "
+            f"or boxes in {BOXES}"
         )
-    if count == of:
+    if not unknown:
         return ()
-    return (f"{of - count} of {plural(of, 'photograph')} left out, of which no {what} is known",)
+    left = f"{len(unknown)} of {plural(of, 'photograph')} left out, of which no {what} is known"
+    return (f"{left} ({some(unknown)})",)
+
+
+def some(names: Sequence[str]) -> str:
+    """Name photographs, but not too many.
+
+    >>> some(["a", "b"]), some("abcde")
+    ('a, b', 'a, b, c, ...')
+    """
+    return ", ".join([*names[:3], *(["..."] if names[3:] else [])])
 
 
 def numbers_of(net: Network, label: str) -> set[int]:
-    """Return the classes of a network that go by a name: two of ImageNet's are called "crane"."""
-    wanted = label.strip().casefold()
+    """Return the classes of a network that go by a name: two of ImageNet's are called "crane".
+
+    Where none does, and the name is a list of synonyms, those that go by the first that is known.
+    """
     names = [name.casefold() for name in net.labels]
+    parts = [{part.strip() for part in name.split(",")} for name in names]
+    wanted = label.strip().casefold()
     whole = {i for i, name in enumerate(names) if name == wanted}
-    return whole or {
-        i for i, name in enumerate(names) if wanted in (part.strip() for part in name.split(","))
-    }
+    if whole:
+        return whole
+    for synonym in (wanted, *(part.strip() for part in wanted.split(","))):
+        found = {i for i, known in enumerate(parts) if synonym in known}
+        if found:
+            return found
+    return set()
 
 
-def _sets(folder: Path, others: Iterable[tuple[_Set, ...]]) -> Iterator[_Set]:
+def _sets(folder: Path, others: Iterable[tuple[PackedSet, ...]]) -> Iterator[PackedSet]:
     """Find the sets that the photographs of a folder belong to; those found before are reused."""
     before = {own.photos: own for several in others for own in several}
     if (folder / BOXES).is_file():
         truths = read_boxes_json(folder / BOXES)
-        yield _Set(folder, truths, lambda path: path.name)
+        yield PackedSet(folder, truths, lambda path: path.name)
     for photos in (folder, *folder.parents)[:_ABOVE]:
-        found = before.get(photos) or _packed(photos)
+        found = before.get(photos) or packed_at(photos)
         if found is not None:
             yield found
             return
-
-
-def _packed(photos: Path) -> _Set | None:
-    """Find the set with masks whose photographs are in a folder, and below."""
-    above = photos.parent
-    if photos.name == "JPEGImages" and (above / "ImageSets").is_dir():
-        return _of_voc(above)
-    # DAVIS names the folder of photographs, or one of their size in it.
-    root, size = (above, "480p") if photos.name == "frames" else (above.parent, photos.name)
-    layout = (above.name, photos.name) == ("JPEGImages", size) and photos.name != "frames"
-    if (photos.name == "frames" and (above / "masks").is_dir()) or (
-        layout and (root / "Annotations" / size).is_dir()
-    ):
-        return _Set(photos, read_davis(root, size=size), _stem)
-    for masks in (photos / "masks", above / "masks"):
-        if masks.is_dir() and masks != photos:
-            try:
-                return _Set(photos, read_folder(photos, masks), _stem)
-            except ImageError:  # they are of other photographs
-                continue
-    return None
-
-
-def _of_voc(root: Path) -> _Set:
-    lists = sorted((root / "ImageSets" / "Segmentation").glob("*.txt"))
-    task = "Segmentation" if lists else "Main"
-    lists = lists or sorted((root / "ImageSets" / "Main").glob("*.txt"))
-    names = [path.stem for path in lists]
-    sets = [read_voc(root, name, task=task) for name in names]  # type: ignore[arg-type]
-    where = {name: (own, n) for own in sets for n, name in enumerate(own.names)}
-    known = list(where)
-
-    def read(number: int) -> Truth:
-        own, place = where[known[number]]
-        truth: Truth = own[place]
-        return truth
-
-    return _Set(root / "JPEGImages", Truths(known, read), _stem)
-
-
-def _stem(path: Path) -> str:
-    return path.with_suffix("").as_posix()
 
 
 def _is_truth(photo: Any) -> bool:

@@ -17,13 +17,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from phosphene.core.graph import Graph, Operation, Ref
 from phosphene.core.incremental.cone import Span
 from phosphene.core.incremental.local import local
-from phosphene.core.incremental.patches import Clean, Patches, Place
+from phosphene.core.incremental.patches import Clean, Patches, Place, laid_out
 from phosphene.core.incremental.sliding import (
     Rule,
     Spans,
@@ -46,6 +45,9 @@ _RULES = {
     "convolution": (convolution,),
     "max_pool2d_with_indices": (max_pool,),
 }
+
+# Operators that refuse values in some orders; what calls them puts the values right before.
+_PARTICULAR = ("native_group_norm",)
 
 Value = Tensor | Patches
 """What a batch holds: whole values (b, ...), or crops of maps."""
@@ -97,13 +99,13 @@ class Engine:
     ) -> None:
         self._graph, self._windows, self._fill = graph, windows, fill
         self._operations = _folded(graph)
-        self._maps = {0: Clean(_laid_out(x))}
+        self._maps = {0: Clean(laid_out(x))}
         self._spans: dict[int, Spans] = {}
         self._rules: dict[Operation, Rule] = {}
         self._last = {n: o for o in self._operations for n in (*o.inputs, *o.outputs)}
         values: dict[int, Any] = {0: self._maps[0].value}
         for operation in self._operations:
-            values |= operation.run(values, 1)
+            values |= _run(operation, values, 1)
         self.clean = {n: values[n] for n in graph.wanted}
         if incremental:
             self._plan(values)
@@ -124,7 +126,7 @@ class Engine:
                     reached = rule.reach(self._spans)
                     outputs = [n for n in operation.outputs if n in self._graph.sizes]
                     self._spans |= dict.fromkeys(outputs, reached)
-                    self._maps |= {n: Clean(_laid_out(values[n])) for n in outputs}
+                    self._maps |= {n: Clean(laid_out(values[n])) for n in outputs}
 
     def batches(self, most: int) -> list[Batch]:
         """Group the windows into batches of at most so many, those with like cones together."""
@@ -183,7 +185,7 @@ class Engine:
         for number in inputs:
             if isinstance(values[number], Patches):
                 values[number] = values[number].whole()
-        return dict(operation.run(values, len(batch)))
+        return dict(_run(operation, values, len(batch)))
 
     def _place(self, spans: Spans, batch: Batch) -> Place:
         tops, height = spans[0].together(list(batch.rows))
@@ -208,6 +210,13 @@ class Engine:
             part = self._fill[0, :, top:bottom, left:right]
             crops[k, :, top - down : bottom - down, left - over : right - over] = part
         return Patches(self._maps[0], crops, place)
+
+
+def _run(operation: Operation, values: Mapping[int, Any], images: int) -> dict[int, Tensor]:
+    """Run an operation on whole values."""
+    if operation.name in _PARTICULAR:
+        values = {n: values[n].contiguous() for n in operation.inputs}
+    return operation.run(values, images)
 
 
 def _span(intervals: tuple[tuple[int, int], ...], size: int) -> Span:
@@ -237,18 +246,13 @@ def _put_in(given: Any, known: Mapping[int, Any]) -> Any:
     if isinstance(given, dict):
         return {name: _put_in(entry, known) for name, entry in given.items()}
     # Weights of convolutions too, or every call would bring them into this order again.
-    return _laid_out(given) if isinstance(given, Tensor) else given
-
-
-def _laid_out(value: Tensor) -> Tensor:
-    if value.dim() != 4:
-        return value
-    return value.contiguous(memory_format=torch.channels_last)
+    return laid_out(given) if isinstance(given, Tensor) else given
 
 
 def _averages(operation: Operation, graph: Graph) -> bool:
     """Whether an operation takes the mean over whole maps, and nothing else."""
-    if operation.name != "mean" or len(operation.inputs) != 1 or len(operation.arguments) < 2:
+    plain = operation.name == "mean" and not operation.options
+    if not plain or len(operation.inputs) != 1 or len(operation.arguments) < 2:
         return False
     rank = len(graph.sizes[operation.inputs[0]])
     dims = operation.arguments[1]

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from phosphene.core.graph import Operation, Size
+from phosphene.core.graph import Operation, Size, Times
 from phosphene.core.incremental.patches import Clean, Place
 from phosphene.core.incremental.sliding import Spans
 
@@ -75,6 +75,8 @@ def local(operation: Operation, sizes: Mapping[int, Size]) -> Local | None:
     if not sources or any(len(s) < 3 or s[0] != 1 or s[-2:] != made[0][-2:] for s in maps):
         return None
     name = operation.name
+    if not _led_by_images(operation, sizes):
+        return None
     known = name in _SAME or name in _RESHAPES or _elementwise(operation)
     # What else an operator makes beside its first output (statistics, switches) is no map.
     if operation.several and name not in _SPLITS and operation.outputs[0] not in sizes:
@@ -84,6 +86,25 @@ def local(operation: Operation, sizes: Mapping[int, Size]) -> Local | None:
     if not known and not (name in _CHECKS and _CHECKS[name](operation.arguments, len(maps[0]))):
         return None
     return Local(operation, sources, sizes)
+
+
+def _led_by_images(operation: Operation, sizes: Mapping[int, Size]) -> bool:
+    """Whether a new shape still begins with the images.
+
+    Of one image it cannot be told by its size: instance normalization views all images' channels
+    as those of a single one, (1, b c, h, w).
+    """
+    if operation.name == "reshape":
+        first, *rest = operation.arguments[1]
+        inferred = first == -1 and not any(isinstance(n, Times) for n in rest)
+        return first == Times(1) or inferred
+    if operation.name == "unsqueeze":
+        return bool(operation.arguments[1] % (len(sizes[operation.inputs[0]]) + 1))
+    if operation.name == "squeeze" and len(operation.arguments) > 1:
+        given = operation.arguments[1]
+        dims = given if isinstance(given, tuple) else (given,)
+        return all(dim % len(sizes[operation.inputs[0]]) for dim in dims)
+    return True
 
 
 def _elementwise(operation: Operation) -> bool:

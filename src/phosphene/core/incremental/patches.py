@@ -58,7 +58,7 @@ class Clean:
         if key not in self._continued:
             top, bottom, left, right = margins
             padded = F.pad(self.value, (left, right, top, bottom), value=fill)
-            self._continued[key] = _laid_out(padded)
+            self._continued[key] = laid_out(padded)
         return self._continued[key]
 
     def cut(self, place: Place, margins: Margins = (0, 0, 0, 0), fill: float = 0.0) -> Tensor:
@@ -138,12 +138,11 @@ def _paste(crop: Tensor, maps: Tensor, down: int, right: int) -> None:
         maps[..., top:bottom, left:end].copy_(part)
 
 
+def laid_out(value: Tensor) -> Tensor:
+    """Return maps, or a convolution's weights, in channels-last order; others as they are."""
+    return value if value.dim() != 4 else value.contiguous(memory_format=torch.channels_last)
+
+
 def _like(source: Tensor, shape: tuple[int, ...]) -> Tensor:
     form = torch.channels_last if len(shape) == 4 else torch.contiguous_format
     return torch.empty(shape, dtype=source.dtype, device=source.device, memory_format=form)
-
-
-def _laid_out(maps: Tensor) -> Tensor:
-    if maps.dim() != 4:
-        return maps.contiguous()
-    return maps.contiguous(memory_format=torch.channels_last)

@@ -133,8 +133,13 @@ def convolution(operation: Operation, sizes: Mapping[int, Size]) -> Sliding | No
     if weight.dim() != 4 or not isinstance(bias, Tensor | None):
         return None
 
+    down, right = stride[0], stride[-1]
+
     def slide(crops: Tensor, place: Place) -> Tensor:
-        return F.conv2d(crops, weight, bias, stride, 0, dilation, groups)
+        # Along an axis of one output the stride says nothing; told of a longer one, oneDNN has been
+        # seen to read beyond the maps (float32 with one channel in channels-last order; bfloat16).
+        strides = (1 if place.height == 1 else down, 1 if place.width == 1 else right)
+        return F.conv2d(crops, weight, bias, strides, 0, dilation, groups)
 
     slides = _slides(tuple(weight.shape[2:]), stride, padding, dilation)
     return _over(operation, sizes, source, slides, slide)
@@ -181,10 +186,12 @@ def _average(
     if not isinstance(source, Ref) or len(sizes[source.number]) != 4:
         return None
     shares = divisors(sizes[source.number], options, rest)
+    area = int(kernel[0]) * int(kernel[-1])
 
     def slide(crops: Tensor, place: Place) -> Tensor:
-        sums = F.avg_pool2d(crops, kernel, stride, divisor_override=1)
-        return sums * shares.cut(place).to(sums)
+        # Means, as sums would leave the numbers of half precision.
+        means = F.avg_pool2d(crops, kernel, stride)
+        return means * (shares.cut(place) * area).to(means)
 
     return _over(operation, sizes, source, _slides(kernel, stride, padding, (1,)), slide)
 

@@ -2,8 +2,8 @@
 
 Three engines give the same numbers. *Incremental* runs the recorded operations on what a window
 changes; *full* runs the same operations on whole maps, in channels-last order; *module* calls the
-model itself and is what remains where it cannot be recorded. Before the first batch one window is
-run by the engine and by the model, and where they disagree the model has the last word.
+model itself and is what remains where it cannot be recorded. Before the first batch three windows
+are run by the engine and by the model, and where they disagree the model has the last word.
 """
 
 from __future__ import annotations
@@ -97,10 +97,8 @@ class Sweep:
             reason = "images of one batch influence each other, so that each is run by itself"
         if not reason:
             self._engine = Engine(self._graph, x, fill, windows, incremental)
-            found = self.run(middle)
-            if any(
-                not _close(in_full(found[name]), both[name][1:])
-                or not _close(self._engine.clean[number], clean[name])
+            if not self._agrees(middle, {n: v[1:] for n, v in both.items()}) or any(
+                not _close(self._engine.clean[number], clean[name])
                 for name, number in zip(self._layers, self._graph.wanted, strict=True)
             ):
                 self._engine = None
@@ -131,6 +129,20 @@ class Sweep:
         images = self._images(batch).contiguous(memory_format=torch.channels_last)
         parts = [self._pass(part) for part in (torch.split(images, 1) if self._alone else [images])]
         return {name: torch.cat([part[name] for part in parts]) for name in self._layers}
+
+    def _agrees(self, middle: Batch, values: Mapping[str, Tensor]) -> bool:
+        """Compare the engine with the model: in the middle, and for two windows at a border.
+
+        One window alone would not show what images of a batch do to each other.
+        """
+        border = Batch((0,), tuple(sorted({0, len(self._windows.columns) // 2})))
+        images = self._images(border)
+        pairs = ((middle, values), (border, self._pass(images)))
+        return all(
+            _close(in_full(found), wanted[name])
+            for batch, wanted in pairs
+            for name, found in self.run(batch).items()
+        )
 
     def _recorded(self, x: Tensor) -> tuple[Recording, dict[str, Tensor]]:
         recording = Recording(x)
