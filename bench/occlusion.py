@@ -3,14 +3,14 @@
     python bench/occlusion.py squeezenet.caffemodel PHOTOGRAPH [--rounds 3]
     python bench/occlusion.py squeezenet.caffemodel PHOTOGRAPH --only 1 --stride 32 --out try.md
 
-Three ways of the same windows take turns, in one run, each round in another order: phosphene's
-incremental engine; its full recomputation, in channels-last order; and `captum.attr.Occlusion`.
-Captum's `perturbations_per_eval` and the order of its maps in memory, which it leaves to the
-caller, are the fastest of 1 to 32 and of both orders on a few windows (a stride as long as the
-patch), each tried twice. Times are of the whole call, the clean pass and our checks included; both
-are given, of the clock and of the processor: on a machine that does other work too, the second is
-the steadier. The maps are compared as well: Captum's attribution is the fall of the probability, at
-each pixel the mean over the windows that hide it.
+Four ways of the same windows take turns, in one run, each round in another order: phosphene's
+incremental engine; its full recomputation, in channels-last order; `captum.attr.Occlusion` with the
+model as it comes; and the same with model and input in channels-last order, which Captum leaves to
+the caller. Captum's `perturbations_per_eval` is the fastest of 1 to 32 on a few windows (a stride
+as long as the patch), each tried twice. Times are of the whole call, the clean pass and our checks
+included; both are given, of the clock and of the processor: on a machine that does other work too,
+the second is the steadier. The maps are compared as well: Captum's attribution is the fall of the
+probability, at each pixel the mean over the windows that hide it.
 
 1. SqueezeNet, 227 px, patch 35, stride 8: 625 windows.
 2. The papers' VGG-16 with random weights, 224 px, patch 50, stride 12: 256 windows.
@@ -28,6 +28,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -62,32 +63,30 @@ class Peer:
         image: (1, 3, h, w) RGB in [0, 1].
         class_: Index of the class.
         patch: Side, pixels.
+        order: Of model and input in memory, one of `ORDERS`.
 
     Attributes:
         each: `perturbations_per_eval`, the fastest.
-        order: Of model and input in memory, the fastest.
     """
 
-    def __init__(self, net: Network, image: Tensor, class_: int, patch: int) -> None:
+    def __init__(
+        self, net: Network, image: Tensor, class_: int, patch: int, order: torch.memory_format
+    ) -> None:
         self._net, self._image, self._class, self._patch = net, image, class_, patch
-        self._modules: dict[str, nn.Module] = {
-            name: copy.deepcopy(net.module).to(memory_format=order)  # type: ignore[call-overload]
-            for name, order in ORDERS.items()
-        }
+        self._module: nn.Module = copy.deepcopy(net.module).to(memory_format=order)  # type: ignore[call-overload]
+        self._order = order
         # Of one thread the processor's time is the steadier; of several the clock's is what counts.
         judged = int(torch.get_num_threads() == 1)
-        choices = [(n, order) for n in EVALUATIONS for order in ORDERS]
-        tried: dict[tuple[int, str], list[float]] = {choice: [] for choice in choices}
+        tried: dict[int, list[float]] = {each: [] for each in EVALUATIONS}
         for _ in range(TRIALS):
-            for choice in choices:
-                self.each, self.order = choice
-                tried[choice].append(timed(lambda: self.run(patch))[judged])
-        self.each, self.order = min(choices, key=lambda choice: min(tried[choice]))
+            for self.each in EVALUATIONS:
+                tried[self.each].append(timed(lambda: self.run(patch))[judged])
+        self.each = min(EVALUATIONS, key=lambda each: min(tried[each]))
 
     def run(self, stride: int) -> Tensor:
         """Return Captum's attribution, (h, w): the same for all channels."""
-        module, side = self._modules[self.order], self._patch
-        x = self._net.input_of(self._image).contiguous(memory_format=ORDERS[self.order])
+        module, side = self._module, self._patch
+        x = self._net.input_of(self._image).contiguous(memory_format=self._order)
         with torch.inference_mode():
             found = Captum(lambda x: self._net.head.probabilities(module(x))).attribute(
                 x, (3, side, side), strides=(3, stride, stride), target=self._class,
@@ -117,7 +116,7 @@ def compare(model: str, photo: str, patch: int, stride: int, rounds: int) -> lis
     net.module.eval()
     image, _ = net.prepare(photo)
     class_ = int(net.probabilities(image)[0].argmax())
-    peer = Peer(net, image, class_, patch)
+    peers = {name: Peer(net, image, class_, patch, order) for name, order in ORDERS.items()}
     found: dict[str, Occlusion] = {}
     theirs = torch.empty(0)
 
@@ -127,13 +126,13 @@ def compare(model: str, photo: str, patch: int, stride: int, rounds: int) -> lis
             incremental=name == "incremental",
         )  # fmt: skip
 
-    def captum() -> None:
+    def captum(order: str) -> None:
         nonlocal theirs
-        theirs = peer.run(stride)
+        theirs = peers[order].run(stride)
 
     ways: dict[str, Callable[[], None]] = {
         "incremental": lambda: ours("incremental"),
-        "captum": captum,
+        **{f"captum, {order}": partial(captum, order) for order in ORDERS},
         "full": lambda: ours("full"),
     }
     kept: dict[str, list[Times]] = {name: [] for name in ways}
@@ -152,8 +151,8 @@ def compare(model: str, photo: str, patch: int, stride: int, rounds: int) -> lis
         "",
         f"Engine: {made.facts['engine']}. Incremental and full maps differ by {off:.1e} of the "
         f"largest probability; ours and Captum's by {agreement(made, theirs):.1e} of the same. "
-        f"Captum at its best of `perturbations_per_eval` {', '.join(map(str, EVALUATIONS))} and "
-        f"both orders in memory: {peer.each}, {peer.order}. Median of {rounds} round"
+        f"Captum at its best of `perturbations_per_eval` {', '.join(map(str, EVALUATIONS))}. "
+        f"Median of {rounds} round"
         f"{'s' * (rounds > 1)}; the ratio is the median of the rounds' ratios.",
         "",
         "| | seconds | of processor | ms a window | times ours: clock | processor |",
@@ -162,7 +161,10 @@ def compare(model: str, photo: str, patch: int, stride: int, rounds: int) -> lis
     titles = {
         "incremental": "phosphene, incremental",
         "full": "phosphene, full, channels last",
-        "captum": f"Captum, {peer.each} at a time, {peer.order}",
+        **{
+            f"captum, {order}": f"Captum, {peer.each} at a time, {order}"
+            for order, peer in peers.items()
+        },
     }
     for name, title in titles.items():
         clock, processor = (statistics.median(t[i] for t in kept[name]) for i in (0, 1))
@@ -199,7 +201,7 @@ def main() -> None:
         "",
         f"Measured by `python bench/occlusion.py {Path(asked.model).name} PHOTOGRAPH --rounds "
         f"{asked.rounds}` on {platform.machine()} with {torch.get_num_threads()} thread(s), torch "
-        f"{torch.__version__}, captum {version('captum')}, the three ways in turns. Processes that "
+        f"{torch.__version__}, captum {version('captum')}, the four ways in turns. Processes that "
         f"wanted a processor: {before:.1f} before, {os.getloadavg()[0]:.1f} behind, of "
         f"{os.cpu_count()} processors.",
     ]

@@ -14,10 +14,11 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 LONGEST = 300
 
 # Each room, and the rooms it may import from besides itself.
-BASE = {"errors", "image", "display", "panel", "provenance"}
+BASE = {"errors", "image", "display", "panel", "provenance", "interruption"}
 MAY_IMPORT = {
     "errors": set(),
     "provenance": set(),
+    "interruption": set(),
     "image": {"errors"},
     "display": {"errors"},
     "panel": {"errors", "image", "view"},
@@ -32,8 +33,7 @@ MAY_IMPORT = {
     "view": BASE,
     "training": BASE | {"core"},
     "survey": BASE | {"core", "saliency", "preimage", "worlds", "zoo", "view", "training"},
-    "atlas": BASE
-    | {"core", "zoo", "saliency", "preimage", "worlds", "survey", "view"},
+    "atlas": BASE | {"core", "zoo", "saliency", "preimage", "worlds", "survey", "view"},
     "studies": BASE
     | {"core", "worlds", "zoo", "saliency", "segmentation", "preimage", "descriptors", "view"},
     "cli": BASE
@@ -75,6 +75,7 @@ HEAVY = {
     "timm",
     "transformers",
     "av",
+    "lightning_fabric",
 }
 
 

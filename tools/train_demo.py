@@ -2,10 +2,17 @@
 
     python tools/train_demo.py                 # about 25 minutes on two cores
     python tools/train_demo.py --scenes-only   # only draw the packaged scenes again
+    python tools/train_demo.py --steps 5 --measure 200 --out try   # does it work at all
 
 Every epoch draws scenes that were never seen before, in a process of its own while the last epoch's
 are learned. Series of scenes: 1 is for looking at the progress, 2 for the accuracy in the record,
-3 for the start, 1000 and on for training, 0 (plain small seeds) for the packaged scenes.
+3 for the start, 1000 and on for training, 0 (plain small seeds) for the packaged scenes. With
+`--state FOLDER` a run that was stopped goes on there.
+
+The shipped network was trained by this recipe, scenes and start, before `phosphene.training` was
+there. Its weights do not come out again to the last bit: scenes were then shuffled by another
+generator, the start drew its numbers from PyTorch's global one (at the same seed), dropout did not
+begin anew with the second cycle, and the run was stopped between its cycles and taken up again.
 """
 
 from __future__ import annotations
@@ -16,6 +23,9 @@ import hashlib
 import json
 import multiprocessing
 import time
+from collections.abc import Iterator
+from functools import partial
+from multiprocessing.pool import AsyncResult, Pool
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +33,16 @@ import numpy.typing as npt
 import safetensors.torch
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim import AdamW, Optimizer
 
+from phosphene.training.batches import Shuffled
+from phosphene.training.fast_norm import FastNorm
+from phosphene.training.initial import initialize
+from phosphene.training.loop import train
+from phosphene.training.recipe import Recipe, one_cycle
+from phosphene.training.run import Epoch
 from phosphene.worlds.shapes import CLASSES, batch, scene
 from phosphene.zoo.demo import EPOCHS, INPUT_SIZE, MEAN, STD, DemoNet
 
@@ -38,25 +55,6 @@ PACKAGED = (50, 41, 72, 83, 84, 85, 36, 57, 58, 19, 94, 40)
 CYCLES = ((18, 1.5e-3), (10, 1.0e-3))
 
 Series = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
-
-
-class FastNorm(nn.Module):
-    """`nn.LocalResponseNorm(5, 0.5, 0.75, 1)` as a product with a band matrix.
-
-    Equal but for rounding; PyTorch's own is written with a three-dimensional pool that takes
-    four fifths of the training time on a CPU. It has no weights, so they can be exchanged.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        index = torch.arange(channels)
-        band = ((index[:, None] - index[None, :]).abs() <= 2).float()[:, :, None, None]
-        self.register_buffer("band", band * (0.5 / 5), persistent=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Normalize (b, c, h, w)."""
-        root = (1.0 + F.conv2d(x * x, self.band)).rsqrt()
-        return x * root * root.sqrt()
 
 
 def normalized(images: npt.NDArray[np.uint8]) -> torch.Tensor:
@@ -74,7 +72,6 @@ def accuracy(network: nn.Module, series: Series) -> float:
     for start in range(0, len(images), 250):
         scores = network(normalized(images[start : start + 250]))
         right += int((scores.argmax(1).numpy() == labels[start : start + 250]).sum())
-    network.train()
     return right / len(images)
 
 
@@ -91,135 +88,117 @@ def dead_units(network: DemoNet, images: npt.NDArray[np.uint8]) -> dict[str, flo
     return dead
 
 
-def initialized(seed: int) -> DemoNet:
-    """Make an untrained network, its weights drawn after He et al. (2015).
+class Drawn:
+    """Batches of scenes that are drawn anew for every epoch, the next one's ahead of time."""
 
-    Those of conv1 are smoothed first. What training does not change of a filter stays for good, and
-    noise in conv1 is noise in every picture that is taken back through it. Then each layer's scale
-    and bias are set on scenes, so that every unit has mean 0 and variance 1 before its ReLU, after
-    Kraehenbuehl et al. (2016): with biases of 0 a quarter of fc6 is dead from the start, as all
-    scenes look much the same to an untrained network.
-    """
-    torch.manual_seed(seed)
-    network = DemoNet()
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
-    with torch.no_grad():
-        weight = network.conv1.weight
-        bell = torch.exp(-torch.arange(-3.0, 4.0).square() / 3.0)
-        kernel = (bell[:, None] * bell).expand(3, 1, 7, 7)
-        smooth = F.conv2d(weight, kernel, padding=3, groups=3)
-        weight.copy_(smooth * (weight.std() / smooth.std()))
-        x = normalized(batch(300, START)[0])
-        for layer in network.eval().children():
-            if isinstance(layer, nn.Conv2d):
-                drawn = layer(x)
-                spread = drawn.std(dim=(0, 2, 3))
-                layer.weight /= spread[:, None, None, None]
-                layer.bias -= drawn.mean(dim=(0, 2, 3)) / spread
-            x = layer(x)
-        network.fc8.weight *= 0.1
-    return network.train()
+    def __init__(self, pool: Pool, scenes: int, size: int, epochs: range, seed: int) -> None:
+        self._pool, self._scenes, self._size = pool, scenes, size
+        self._epochs, self._seed = epochs, seed
+        self._ahead: dict[int, AsyncResult[Series]] = {}
+
+    def __len__(self) -> int:
+        """Return how many batches an epoch has."""
+        return self._scenes // self._size
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
+        """Yield (b, h, w, 3) bytes and (b,) classes; epochs of a cycle are counted from 0."""
+        series = self._epochs[number]
+        images, labels = self._drawing(series).get()
+        del self._ahead[series]
+        if series + 1 in self._epochs:
+            self._drawing(series + 1)
+        rows = Shuffled(
+            torch.from_numpy(images), torch.from_numpy(labels), size=self._size, seed=self._seed
+        )
+        yield from rows.epoch(series, start)
+
+    def _drawing(self, series: int) -> AsyncResult[Series]:
+        if series not in self._ahead:
+            asked = self._scenes, TRAINING + series
+            self._ahead[series] = self._pool.apply_async(batch, asked)
+        return self._ahead[series]
 
 
-def optimizer_of(
-    student: DemoNet, rate: float, arguments: argparse.Namespace, steps: int
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    """Make a fresh optimizer and the schedule of one cycle of so many steps."""
-    first, slow = student.conv1.weight, list(student.fc6.parameters())
-    others = [p for p in student.parameters() if all(p is not s for s in [first, *slow])]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": [first], "weight_decay": arguments.decay_first},
-            {"params": slow, "weight_decay": arguments.decay},
-            {"params": others, "weight_decay": arguments.decay},
-        ],
-        lr=rate,
-    )
+def optimizer_of(module: nn.Module, rate: float, decay: float, decay_first: float) -> Optimizer:
+    """Make the optimizer of one cycle."""
+    first = module.get_parameter("conv1.weight")
+    slow = list(module.get_submodule("fc6").parameters())
+    others = [p for p in module.parameters() if all(p is not s for s in [first, *slow])]
     # A unit of fc6 adds up 1200 inputs that are never negative: at the others' rate one step moves
     # it for all scenes at once, and many a unit dies of that.
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [rate, rate * 0.1, rate], total_steps=steps, pct_start=0.15
-    )
-    return optimizer, schedule
+    groups = [
+        {"params": [first], "weight_decay": decay_first},
+        {"params": slow, "weight_decay": decay, "lr": 0.1 * rate},
+        {"params": others, "weight_decay": decay},
+    ]
+    return AdamW(groups, lr=rate)
 
 
-def learn(
-    student: DemoNet,
-    series: Series,
-    size: int,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    order: np.random.Generator,
-) -> float:
-    """Go through a series of scenes once, in batches of `size`; return the mean loss."""
-    images, labels = series
-    shuffled, losses = order.permutation(len(images)), []
-    for start in range(0, len(images) - size + 1, size):
-        chosen = shuffled[start : start + size]
-        x = normalized(images[chosen]).contiguous(memory_format=torch.channels_last)
-        # Half precision doubles the speed on processors that know bfloat16.
-        with torch.autocast("cpu", torch.bfloat16):
-            scores = student(x)
-        target = torch.from_numpy(labels[chosen])
-        loss = F.cross_entropy(scores.float(), target, label_smoothing=0.05)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        losses.append(float(loss.detach()))
-    return sum(losses) / len(losses)
+def loss(module: nn.Module, rows: tuple[Tensor, Tensor]) -> Tensor:
+    """Return the cross entropy of a batch."""
+    images, labels = rows
+    x = normalized(images.numpy()).contiguous(memory_format=torch.channels_last)
+    # Half precision doubles the speed on processors that know bfloat16.
+    with torch.autocast("cpu", torch.bfloat16):
+        scores = module(x)
+    return F.cross_entropy(scores.float(), labels, label_smoothing=0.05)
 
 
-def train(arguments: argparse.Namespace, folder: Path) -> None:
+def student_of(seed: int) -> DemoNet:
+    """Make an untrained network, with response normalizations that are fast to train."""
+    student = DemoNet()
+    initialize(student, normalized(batch(300, START)[0]), seed)
+    for name, channels in (("norm1", 32), ("norm2", 64)):
+        slow = student.get_submodule(name)
+        assert isinstance(slow, nn.LocalResponseNorm)
+        student.add_module(name, FastNorm(channels, slow))
+    return student.to(memory_format=torch.channels_last)
+
+
+def learn(arguments: argparse.Namespace, folder: Path) -> None:
     """Train, write the weights and checkpoints, measure, and write the record."""
     torch.set_num_threads(arguments.threads)
-    student = initialized(arguments.seed)
-    student.norm1, student.norm2 = FastNorm(32), FastNorm(64)
-    student = student.to(memory_format=torch.channels_last)
-    file, record_file = folder / "demo.safetensors", folder / "demo.json"
-    progress, steps = batch(1000, PROGRESS), arguments.scenes // arguments.batch
-    rising: dict[str, float] = {}
-    minutes = 0.0
-    if arguments.second:
-        student.load_state_dict(safetensors.torch.load_file(file))
-        before = json.loads(record_file.read_text())
-        rising, minutes = before["accuracy_by_epoch"], before["minutes"]
+    size = arguments.batch
+    student = student_of(arguments.seed)
+    progress, steps, cycles = batch(1000, PROGRESS), arguments.scenes // arguments.batch, CYCLES
+    if arguments.steps:
+        steps, cycles = arguments.steps, tuple((1, rate) for _, rate in CYCLES)
+    began, last = time.time(), sum(epochs for epochs, _ in cycles)
 
     def keep(epoch: int) -> None:
         half = {key: value.half().contiguous() for key, value in student.state_dict().items()}
         safetensors.torch.save_file(half, folder / f"demo_epoch_{epoch:02d}.safetensors")
-        rising[str(epoch)] = accuracy(student, progress)
 
-    if not arguments.second:
-        keep(0)
-    began, epoch, last = time.time(), 0, sum(epochs for epochs, _ in CYCLES)
+    def each(before: int, epoch: Epoch) -> None:
+        number, spent = before + epoch.number, time.time() - began
+        if number in EPOCHS:
+            keep(number)
+        told = accuracy(student, progress)
+        print(f"{number:3d} {spent:6.0f} s  loss {epoch.loss:.3f}  {told:.3f}", flush=True)
+
+    keep(0)
+    before = 0
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        for cycle, (epochs, rate) in enumerate(CYCLES):
-            if arguments.second and cycle == 0:
-                epoch += epochs
-                continue
-            order = np.random.Generator(np.random.PCG64((arguments.seed, cycle)))
-            optimizer, schedule = optimizer_of(student, rate, arguments, epochs * steps)
-            drawing = pool.apply_async(batch, (arguments.scenes, TRAINING + epoch))
-            for each in range(1, epochs + 1):
-                series, epoch = drawing.get(), epoch + 1
-                if each < epochs:
-                    drawing = pool.apply_async(batch, (arguments.scenes, TRAINING + epoch))
-                loss = learn(student, series, arguments.batch, optimizer, schedule, order)
-                told, spent = accuracy(student, progress), time.time() - began
-                print(f"{epoch:3d} {spent:6.0f} s  loss {loss:.3f}  {told:.3f}", flush=True)
-                if epoch in EPOCHS:
-                    keep(epoch)
-
-    weights = {key: value.contiguous() for key, value in student.state_dict().items()}
-    network = DemoNet()
-    network.load_state_dict(weights)
-    safetensors.torch.save_file(weights, file)
-    unseen = batch(arguments.measure, MEASURE)
+        for cycle, (epochs, rate) in enumerate(cycles):
+            make = partial(
+                optimizer_of, rate=rate, decay=arguments.decay, decay_first=arguments.decay_first
+            )
+            about = f"AdamW, rate {rate}, decay {arguments.decay}, first {arguments.decay_first}"
+            seed = arguments.seed + cycle
+            recipe = Recipe(epochs, make, one_cycle(), clip=1.0, seed=seed, about=about)
+            trained = train(
+                student,
+                Drawn(pool, size * steps, size, range(before, before + epochs), arguments.seed),
+                loss,
+                recipe,
+                folder=arguments.state / f"cycle-{cycle}" if arguments.state else None,
+                about=f"the demo network, cycle {cycle}, {size * steps} scenes an epoch",
+                each=partial(each, before),
+            )
+            if trained.interrupted:
+                raise SystemExit(130)
+            before += epochs
+    write_network(student, folder)
     record = {
         "script": "tools/train_demo.py",
         "seed": arguments.seed,
@@ -228,24 +207,50 @@ def train(arguments: argparse.Namespace, folder: Path) -> None:
         "epochs": last,
         "scenes_per_epoch": steps * arguments.batch,
         "scenes_seen": last * steps * arguments.batch,
-        "resumed_after_epoch": CYCLES[0][0] if arguments.second else None,
-        "minutes": round(minutes + (time.time() - began) / 60, 1),
+        "minutes": round((time.time() - began) / 60, 1),
         "optimizer": {
             "name": "AdamW",
             "schedule": "one cycle after the other",
-            "cycles": [{"epochs": epochs, "rate": rate} for epochs, rate in CYCLES],
+            "cycles": [{"epochs": epochs, "rate": rate} for epochs, rate in cycles],
             "decay": arguments.decay,
             "decay_first": arguments.decay_first,
             "batch": arguments.batch,
         },
+        **measured(folder, arguments.measure),
+        "accuracy_by_epoch": by_epoch(folder, last, progress),
+    }
+    (folder / "demo.json").write_text(json.dumps(record, indent=2) + "\n")
+    print(json.dumps(record, indent=2))
+
+
+def by_epoch(folder: Path, last: int, series: Series) -> dict[str, float]:
+    """Measure the checkpoints that were written."""
+    found, network = {}, DemoNet()
+    for epoch in (e for e in EPOCHS if e <= last):
+        half = safetensors.torch.load_file(folder / f"demo_epoch_{epoch:02d}.safetensors")
+        network.load_state_dict({key: value.float() for key, value in half.items()})
+        found[str(epoch)] = accuracy(network, series)
+    return found
+
+
+def write_network(student: nn.Module, folder: Path) -> None:
+    """Write the finished weights."""
+    weights = {key: value.contiguous() for key, value in student.state_dict().items()}
+    safetensors.torch.save_file(weights, folder / "demo.safetensors")
+
+
+def measured(folder: Path, count: int) -> dict[str, object]:
+    """Measure the network that was written, as it will be read."""
+    file = folder / "demo.safetensors"
+    network = DemoNet()
+    network.load_state_dict(safetensors.torch.load_file(file))
+    unseen = batch(count, MEASURE)
+    return {
         "accuracy": accuracy(network, unseen),
-        "accuracy_scenes": {"count": arguments.measure, "series": MEASURE},
-        "accuracy_by_epoch": rising,
+        "accuracy_scenes": {"count": count, "series": MEASURE},
         "dead_units": dead_units(network, unseen[0][:1000]),
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
     }
-    record_file.write_text(json.dumps(record, indent=2) + "\n")
-    print(json.dumps(record, indent=2))
 
 
 def write_scenes(folder: Path) -> None:
@@ -265,7 +270,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scenes-only", action="store_true")
     parser.add_argument("--out", type=Path, default=DATA)
-    parser.add_argument("--second", action="store_true", help="go on from the first cycle's end")
+    parser.add_argument("--steps", type=int, help="try it: two epochs of so many updates")
+    parser.add_argument("--state", type=Path, help="folder to keep the run's state in")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--scenes", type=int, default=12800, help="drawn for each epoch")
     parser.add_argument("--batch", type=int, default=64)
@@ -279,7 +285,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_scenes(arguments.out)
     if not arguments.scenes_only:
-        train(arguments, arguments.out)
+        learn(arguments, arguments.out)
 
 
 if __name__ == "__main__":

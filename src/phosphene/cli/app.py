@@ -12,12 +12,17 @@ from typing import Annotated, Any
 import typer
 
 from phosphene.cli import (
+    ablate,
     activate,
+    atlas,
     caricature,
     class_model,
     convert,
     demo,
     describe,
+    diagnose,
+    dissect,
+    evolution,
     explain,
     invert,
     layers,
@@ -25,8 +30,10 @@ from phosphene.cli import (
     models,
     occlude,
     segment,
+    serve,
     study,
     style,
+    survey,
     texture,
 )
 from phosphene.cli.options import say
@@ -68,6 +75,13 @@ app.command("style", help=style.HELP, no_args_is_help=True)(style.style)
 app.command("describe", help=describe.HELP, no_args_is_help=True)(describe.describe)
 app.command("segment", help=segment.HELP, no_args_is_help=True)(segment.segment)
 app.command("localize", help=localize.HELP, no_args_is_help=True)(localize.localize)
+app.command("dissect", help=dissect.HELP, no_args_is_help=True)(dissect.dissect)
+app.command("evolution", help=evolution.HELP)(evolution.evolution)
+app.command("diagnose", help=diagnose.HELP)(diagnose.diagnose)
+app.command("ablate", help=ablate.HELP)(ablate.ablate)
+app.command("survey", help=survey.HELP, no_args_is_help=True)(survey.survey)
+app.command("serve", help=serve.HELP)(serve.serve)
+app.command("atlas", help=atlas.HELP, no_args_is_help=True)(atlas.atlas)
 app.command("layers", help=layers.HELP, no_args_is_help=True)(layers.layers)
 app.command("models", help=models.HELP)(models.models)
 app.command("convert", help=convert.HELP, no_args_is_help=True)(convert.convert)

@@ -12,7 +12,7 @@ Hooks answer only in the thread that put them there, so two threads may look int
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ class Capture:
             layer that ended the pass; `None` if not kept.
         shape: Shape of its output, batch included.
         edge: Where on the tape its output was made; `None` where no gradient flows.
+        version: How often the value had been written to when the module returned; -1 where it
+            cannot change any more.
     """
 
     address: Address
@@ -42,6 +44,12 @@ class Capture:
     value: Tensor | None
     shape: tuple[int, ...]
     edge: GradientEdge | None
+    version: int = -1
+
+    @property
+    def intact(self) -> bool:
+        """Whether no later layer has written over the value."""
+        return self.value is None or self.version < 0 or self.value._version == self.version
 
 
 class _Reached(BaseException):
@@ -55,6 +63,7 @@ def record(
     *,
     stop: bool = False,
     values: bool = True,
+    copied: Collection[Address] | None = None,
     run: Callable[[nn.Module, Tensor], Any] | None = None,
 ) -> tuple[Any, dict[Address, Capture]]:
     """Run a model once and note what layers put out.
@@ -66,6 +75,9 @@ def record(
         stop: End the pass as soon as all wanted layers have been seen; the output is then `None`
             (unless the model ended by itself first).
         values: Keep the layers' values, not only their shapes and edges.
+        copied: The layers whose values are copied; all by default. What is not copied may have
+            been overwritten by a later in-place layer when the pass is over, which `intact` tells;
+            `recording.Recorder` finds out which layers that is so of.
         run: How to call the model; `module(x)` by default.
 
     Returns:
@@ -97,13 +109,20 @@ def record(
         if tensor is None or not addresses:
             return
         last = stop and missing == set(addresses)
-        value = None
-        if values:
-            # The layer behind may work in place; where none runs any more there is no danger.
-            value = tensor if last else tensor.detach().clone()
+        value, version = None, -1
+        if values and last:
+            value = tensor  # no layer behind it runs any more
+        elif values and (
+            copied is None or tensor.is_inference() or any(a in copied for a in addresses)
+        ):
+            value = tensor.detach().clone()  # the layer behind may work in place
+        elif values:
+            # Detached tensors count the writes to what they were detached from.
+            value, version = tensor.detach(), tensor._version
         edge = get_gradient_edge(tensor) if tensor.requires_grad else None
+        shape = tuple(tensor.shape)
         for address in addresses:
-            captured[address] = Capture(address, child, value, tuple(tensor.shape), edge)
+            captured[address] = Capture(address, child, value, shape, edge, version)
         missing.difference_update(addresses)
         if last:
             raise _Reached

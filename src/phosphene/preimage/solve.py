@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from phosphene.core.representation import Representation
+from phosphene.interruption import interruptible
 from phosphene.preimage.canvas import Canvas, PixelSpace
 from phosphene.preimage.descent import Descent
 from phosphene.preimage.energy import Energy
@@ -19,7 +20,7 @@ from phosphene.preimage.phi import codes_of, cut_at
 from phosphene.preimage.problem import Problem
 from phosphene.preimage.recipe import Recipe
 from phosphene.preimage.result import Trace
-from phosphene.preimage.watch import Snapshots, States, Watch, interruptible
+from phosphene.preimage.watch import Snapshots, States, Watch
 
 _SLOWER = 10.0
 """How much slower than the first stage the second one goes."""

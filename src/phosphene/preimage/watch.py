@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -127,30 +123,3 @@ class Snapshots:
 
 def _as_bytes(rgb: Tensor) -> Tensor:
     return (rgb.clamp(0, 1) * 255).round().to(torch.uint8).cpu()
-
-
-@contextmanager
-def interruptible() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C (or the end that a scheduler sets) finish the step that is under way.
-
-    Yields:
-        Whether it was asked to stop. Asked a second time, it stops at once. Threads other than the
-        main one cannot catch signals, and are never asked.
-    """
-    asked = False
-
-    def note(number: int, frame: Any) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

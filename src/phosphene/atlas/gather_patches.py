@@ -1,0 +1,186 @@
+"""The strongest patches of all units and what made them fire, as picture files.
+
+Images are taken some at a time. Each is read once for all the units that it serves; what is done is
+noted behind each batch of images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from phosphene.atlas.album import Album
+from phosphene.atlas.plan import Cells, Plan
+from phosphene.core.network import Network
+from phosphene.core.rules import Reversal
+from phosphene.errors import ReversalError
+from phosphene.survey.contrast import enhanced
+from phosphene.survey.dissection.concepts import digest
+from phosphene.survey.images import ImageSet
+from phosphene.survey.patches import Patch, field_box, patches
+from phosphene.survey.projections import Spot, project
+from phosphene.survey.top_patches import TopPatches
+
+Tick = Callable[[int, int, str], None]
+Units = Mapping[str, Sequence[int]]
+
+_TOGETHER = 16
+_NOBODY = torch.iinfo(torch.int64).max
+STAGE = "strongest patches"
+
+
+def patch_file(plan: Plan, layer: str, unit: int, rank: int, rule: str = "") -> str:
+    """Return the path of a unit's patch, or of what a rule sends back there."""
+    end = f"-{rule}" if rule else ""
+    return f"{plan.folder_of(layer)}/{unit}/top{rank}{end}.webp"
+
+
+def grid_file(plan: Plan, layer: str, unit: int, rule: str = "") -> str:
+    """Return the path of the picture of all patches of a unit, or of what a rule sends back."""
+    return f"{plan.folder_of(layer)}/{unit}/{rule or 'patches'}.webp"
+
+
+def slug_of(rule: Reversal) -> str:
+    """Return a rule's name as it may stand in the name of a file."""
+    name = str(rule)
+    return name if name.isidentifier() else f"rule{digest(name)[:6]}"
+
+
+def rules_of(
+    net: Network, images: ImageSet, top: TopPatches, plan: Plan, cells: Cells
+) -> dict[str, tuple[tuple[Reversal, ...], str]]:
+    """Find for every layer which of the rules it can be reversed by, and why not by the others.
+
+    Below the first rectification, for instance, there is nothing to reverse.
+    """
+    found: dict[str, tuple[tuple[Reversal, ...], str]] = {}
+    about = cells.load("rules") or {}
+    for layer in plan.layers:
+        if layer not in about:
+            about[layer] = _tried(net, images, top, layer, plan.rules)
+        names, why = about[layer]
+        found[layer] = tuple(rule for rule in plan.rules if str(rule) in names), why
+    cells.keep("rules", about)
+    return found
+
+
+def gather_patches(
+    net: Network,
+    images: ImageSet,
+    top: TopPatches,
+    units: Units,
+    rules: Mapping[str, Sequence[Reversal]],
+    plan: Plan,
+    album: Album,
+    cells: Cells,
+    tick: Tick,
+) -> None:
+    """Write the patches of units.
+
+    Args:
+        net: The network.
+        images: The images that were swept.
+        top: What the sweep found.
+        units: Channels by layer.
+        rules: The rules of each layer.
+        plan: What is wanted.
+        album: Where pictures go.
+        cells: Where is noted what is done.
+        tick: Told how many images are done, of how many.
+
+    Raises:
+        ImageError: An image cannot be read any more.
+        OutputError: A picture cannot be written.
+    """
+    ranks = {
+        (layer, unit, peak.key): rank
+        for layer, some in units.items()
+        for unit in some
+        for rank, peak in enumerate(top.of(layer, unit)[: plan.count])
+    }
+    keys = sorted({key for _, _, key in ranks})
+    for start in range(0, len(keys), _TOGETHER):
+        some = keys[start : start + _TOGETHER]
+        tick(start, len(keys), STAGE)
+        wanted = [(*unit, rank) for unit, rank in ranks.items() if unit[2] in set(some)]
+        name = f"patches/{digest(sorted(wanted))}"
+        if cells.load(name) is not None:
+            continue
+        shown = 0
+        for patch in _patches(net, images, _only(top, some), wanted, rules):
+            rank = ranks[patch.layer, patch.channel, patch.peak.key]
+            album.write(patch_file(plan, patch.layer, patch.channel, rank), patch.image)
+            for rule in rules[patch.layer]:
+                file = patch_file(plan, patch.layer, patch.channel, rank, slug_of(rule))
+                album.write(file, enhanced([patch.signals[str(rule)]])[0])
+            shown += 1
+        cells.keep(name, shown)
+    _grids(top, units, rules, plan, album)
+    tick(len(keys), len(keys), STAGE)
+
+
+def _patches(
+    net: Network,
+    images: ImageSet,
+    top: TopPatches,
+    wanted: Sequence[tuple[str, int, int, int]],
+    rules: Mapping[str, Sequence[Reversal]],
+) -> Iterator[Patch]:
+    """Yield the patches of some images; layers that share their rules share the forward pass."""
+    by_rules: dict[tuple[Reversal, ...], dict[str, dict[int, None]]] = {}
+    for layer, unit, _, _ in wanted:
+        by_rules.setdefault(tuple(rules[layer]), {}).setdefault(layer, {})[unit] = None
+    for own, found in by_rules.items():
+        units = {layer: sorted(some) for layer, some in found.items()}
+        yield from patches(net, images, top, units, own)
+
+
+def _only(top: TopPatches, keys: Sequence[int]) -> TopPatches:
+    """Return what was found on some of the images."""
+    kept = torch.tensor(list(keys))
+    state: dict[str, Tensor] = top.state()
+    for name, value in state.items():
+        if value.dim() == 2 and value.dtype == torch.int64:
+            state[name] = torch.where(torch.isin(value, kept), value, _NOBODY)
+    found = TopPatches(top.layers, top.count)
+    found.merge(state)
+    return found
+
+
+def _grids(
+    top: TopPatches,
+    units: Units,
+    rules: Mapping[str, Sequence[Reversal]],
+    plan: Plan,
+    album: Album,
+) -> None:
+    for layer, some in units.items():
+        for unit in some:
+            count = len(top.of(layer, unit)[: plan.count])
+            columns = max(1, math.ceil(math.sqrt(count)))
+            for rule in ("", *map(slug_of, rules[layer])):
+                name = grid_file(plan, layer, unit, rule)
+                if count and not album.holds(name):
+                    files = [patch_file(plan, layer, unit, rank, rule) for rank in range(count)]
+                    album.write_grid(name, files, columns)
+
+
+def _tried(
+    net: Network, images: ImageSet, top: TopPatches, layer: str, rules: Sequence[Reversal]
+) -> tuple[list[str], str]:
+    """Send one unit back by every rule; return the names of those that work, and why not all."""
+    peak = top.of(layer, 0)[0]
+    image, _ = net.prepare(images.read(peak.key))
+    size = int(image.shape[2]), int(image.shape[3])
+    spot = Spot(layer, 0, peak.at, field_box(net.receptive_field(layer), peak.at, size))
+    works, why = [], ""
+    for rule in rules:
+        try:
+            project(net, image, [spot], [rule])
+            works.append(str(rule))
+        except ReversalError as error:
+            why = f"not reversed by {rule}: {error}"
+    return works, why

@@ -1,0 +1,1 @@
+"""Network dissection: concepts, how units and concepts meet, and what was found."""

@@ -1,0 +1,1 @@
+"""How features come into being during training."""

@@ -1,0 +1,72 @@
+"""What a training run learns from: batches, the same ones whenever an epoch is asked for again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from phosphene.errors import SettingError
+
+
+class Batches(Protocol):
+    """Batches in an order that hangs on the number of the epoch alone.
+
+    That is what lets a run that was stopped go on as if it had not been: it asks for the rest of
+    the epoch it was in.
+    """
+
+    def __len__(self) -> int:
+        """Return how many batches an epoch has."""
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Any]:
+        """Yield the batches of an epoch.
+
+        Args:
+            number: Of the epoch, from 0 on.
+            start: How many batches to leave out at its beginning.
+        """
+
+
+class Shuffled:
+    """Tensors that stay in memory, in another order every epoch.
+
+    Args:
+        tensors: (n, ...) each, as many rows in all of them.
+        size: Rows of a batch. What is left over at the end of an epoch is left out; other rows
+            each time.
+        seed: Of the orders.
+
+    Raises:
+        SettingError: There are fewer rows than a batch has, or other numbers of them.
+    """
+
+    def __init__(self, *tensors: Tensor, size: int, seed: int = 0) -> None:
+        counts = {len(tensor) for tensor in tensors}
+        if len(counts) != 1:
+            raise SettingError(
+                f"tensors of {sorted(counts)} rows cannot be shuffled together: give as many rows "
+                "in all of them"
+            )
+        self._count = counts.pop()
+        if size < 1 or self._count < size:
+            raise SettingError(
+                f"{self._count} images do not fill a batch of {size}: give more images, or a "
+                "smaller batch"
+            )
+        self._tensors, self._size, self._seed = tensors, size, seed
+
+    def __len__(self) -> int:
+        """Return how many batches an epoch has."""
+        return self._count // self._size
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
+        """Yield the batches of an epoch: a row of each tensor, by the order of this epoch."""
+        # Far apart, so that no order of one seed is an order of another.
+        generator = torch.Generator().manual_seed((self._seed << 24) + number)
+        order = torch.randperm(self._count, generator=generator)
+        for index in range(start, len(self)):
+            rows = order[index * self._size : (index + 1) * self._size]
+            yield tuple(tensor[rows] for tensor in self._tensors)

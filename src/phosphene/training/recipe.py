@@ -1,0 +1,90 @@
+"""How to train: the optimizer, its schedule, how long, and from which seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+
+from phosphene.errors import SettingError
+
+MakeOptimizer = Callable[[nn.Module], Optimizer]
+MakeSchedule = Callable[[Optimizer, int], LRScheduler]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes:
+        epochs: Passes through the data.
+        optimizer: Makes the optimizer of a module.
+        schedule: Makes the schedule of an optimizer for so many updates; a constant rate if `None`.
+        clip: Longest gradient (its Euclidean norm over all weights); longer ones are shortened.
+        accumulate: Batches whose gradients are averaged into one update.
+        patience: Epochs without a better measurement after which it ends early; `None` for never.
+        seed: Of dropout and all else that draws from PyTorch's own generator.
+        about: In words what the functions do; a run goes on only where it reads the same.
+    """
+
+    epochs: int
+    optimizer: MakeOptimizer
+    schedule: MakeSchedule | None = None
+    clip: float | None = None
+    accumulate: int = 1
+    patience: int | None = None
+    seed: int = 0
+    about: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        wrong = [
+            name
+            for name, value in (
+                ("epochs", self.epochs),
+                ("accumulate", self.accumulate),
+                ("patience", self.patience),
+                ("clip", self.clip),
+            )
+            if value is not None and value <= 0
+        ]
+        if wrong:
+            raise SettingError(
+                f"{wrong[0]} of a recipe is {getattr(self, wrong[0])}: give 1 or more"
+            )
+
+
+def adamw(rate: float = 1e-3, decay: float = 0.05) -> MakeOptimizer:
+    """Adam with decoupled decay of the weights (Loshchilov & Hutter, ICLR 2019).
+
+    Args:
+        rate: Step length.
+        decay: Share of a weight that is taken away per step, times the rate; biases keep all.
+    """
+
+    def make(module: nn.Module) -> Optimizer:
+        weights = [p for p in module.parameters() if p.requires_grad and p.dim() > 1]
+        biases = [p for p in module.parameters() if p.requires_grad and p.dim() <= 1]
+        groups = [
+            {"params": weights, "weight_decay": decay},
+            {"params": biases, "weight_decay": 0.0},
+        ]
+        return AdamW([group for group in groups if group["params"]], lr=rate)
+
+    return make
+
+
+def one_cycle(warm: float = 0.15) -> MakeSchedule:
+    """Raise the rate to the optimizer's own over the first `warm` of all updates, then let it fall.
+
+    A cosine each way, to almost nothing at the end (Smith & Topin, 2018).
+    """
+
+    def make(optimizer: Optimizer, updates: int) -> LRScheduler:
+        rates = [group["lr"] for group in optimizer.param_groups]
+        return OneCycleLR(optimizer, rates, total_steps=updates, pct_start=warm)
+
+    return make
