@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "core": BASE,
     "formats": BASE | {"core"},
     "worlds": {"errors", "image"},
+    "motion": BASE | {"worlds"},
     "zoo": BASE | {"core", "formats", "worlds"},
     "saliency": BASE | {"core"},
     "preimage": BASE | {"core"},
@@ -49,6 +50,8 @@ MAY_IMPORT = {
         "survey",
         "atlas",
         "studies",
+        "worlds",
+        "motion",
     },
     "__init__": {
         "core",

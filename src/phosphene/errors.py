@@ -5,6 +5,7 @@ Each message says what was given, what was needed and what to do, in one sentenc
 ```text
 PhospheneError
 ├── ImageError            a photograph that cannot be read or does not fit
+├── FlowError             optical flow that cannot be read, or does not fit
 ├── FormatError           a file of weights or of a network's description that cannot be understood
 ├── NetworkError          a network that cannot be opened or run
 │   ├── UnknownModel      no network goes by that name
@@ -36,6 +37,10 @@ class PhospheneError(Exception):
 
 class ImageError(PhospheneError):
     """A photograph cannot be read, or does not fit what was asked of it."""
+
+
+class FlowError(PhospheneError):
+    """Optical flow cannot be read, or does not fit what was asked of it."""
 
 
 class FormatError(PhospheneError):

@@ -204,7 +204,7 @@ QUERIES = {
 
 
 def found(page):
-    places = page.locator("#results .place").all_inner_texts()
+    places = page.locator("#results .place").all_text_contents()  # those out of sight too
     return list(zip(places, shown(page, "#results"), strict=True))
 
 

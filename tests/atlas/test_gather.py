@@ -15,7 +15,6 @@ from PIL import Image
 from phosphene.atlas import gather, gather_patches
 from phosphene.atlas.gather import Built, build
 from phosphene.atlas.gather_concepts import image_colors
-from phosphene.atlas.gather_patches import _only
 from phosphene.atlas.plan import plan_of
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Preprocessing
@@ -195,7 +194,7 @@ def test_some_of_the_patches_are_those_of_all() -> None:
     whole = {(p.layer, p.channel, p.peak.key): p for p in patches(net, images, top, units)}
     parts = {}
     for keys in ([0, 1, 2], [3, 4, 5]):
-        for patch in patches(net, images, _only(top, keys), units):
+        for patch in patches(net, images, top, units, keys=keys):
             parts[patch.layer, patch.channel, patch.peak.key] = patch
     assert parts.keys() == whole.keys()
     assert all(torch.equal(parts[key].image, whole[key].image) for key in whole)

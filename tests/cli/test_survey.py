@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from phosphene.cli import survey_progress
+from phosphene.cli import progress
 from phosphene.survey.choice import default_layers
 from phosphene.survey.store import Survey
 from phosphene.zoo.demo import demo
@@ -121,7 +121,7 @@ def test_interrupted_and_gone_on_with(
 
         yield tick
 
-    monkeypatch.setattr(survey_progress, "swept_over", pressed)
+    monkeypatch.setattr(progress, "swept_over", pressed)
     arguments = ("survey", "demo:20", "-m", "demo", "-l", "relu1", "--shown", 0,
                  "-o", "out", "--batch", 4)  # fmt: skip
     first = run(*arguments)

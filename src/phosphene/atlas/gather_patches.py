@@ -9,9 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import torch
-from torch import Tensor
-
 from phosphene.atlas.album import Album
 from phosphene.atlas.plan import Cells, Plan
 from phosphene.core.network import Network
@@ -28,7 +25,6 @@ Tick = Callable[[int, int, str], None]
 Units = Mapping[str, Sequence[int]]
 
 _TOGETHER = 16
-_NOBODY = torch.iinfo(torch.int64).max
 STAGE = "strongest patches"
 
 
@@ -103,14 +99,14 @@ def gather_patches(
     }
     keys = sorted({key for _, _, key in ranks})
     for start in range(0, len(keys), _TOGETHER):
-        some = keys[start : start + _TOGETHER]
+        some = frozenset(keys[start : start + _TOGETHER])
         tick(start, len(keys), STAGE)
-        wanted = [(*unit, rank) for unit, rank in ranks.items() if unit[2] in set(some)]
+        wanted = [(*unit, rank) for unit, rank in ranks.items() if unit[2] in some]
         name = f"patches/{digest(sorted(wanted))}"
         if cells.load(name) is not None:
             continue
         shown = 0
-        for patch in _patches(net, images, _only(top, some), wanted, rules):
+        for patch in _patches(net, images, top, some, wanted, rules):
             rank = ranks[patch.layer, patch.channel, patch.peak.key]
             album.write(patch_file(plan, patch.layer, patch.channel, rank), patch.image)
             for rule in rules[patch.layer]:
@@ -126,6 +122,7 @@ def _patches(
     net: Network,
     images: ImageSet,
     top: TopPatches,
+    keys: frozenset[int],
     wanted: Sequence[tuple[str, int, int, int]],
     rules: Mapping[str, Sequence[Reversal]],
 ) -> Iterator[Patch]:
@@ -135,19 +132,7 @@ def _patches(
         by_rules.setdefault(tuple(rules[layer]), {}).setdefault(layer, {})[unit] = None
     for own, found in by_rules.items():
         units = {layer: sorted(some) for layer, some in found.items()}
-        yield from patches(net, images, top, units, own)
-
-
-def _only(top: TopPatches, keys: Sequence[int]) -> TopPatches:
-    """Return what was found on some of the images."""
-    kept = torch.tensor(list(keys))
-    state: dict[str, Tensor] = top.state()
-    for name, value in state.items():
-        if value.dim() == 2 and value.dtype == torch.int64:
-            state[name] = torch.where(torch.isin(value, kept), value, _NOBODY)
-    found = TopPatches(top.layers, top.count)
-    found.merge(state)
-    return found
+        yield from patches(net, images, top, units, own, keys=keys)
 
 
 def _grids(

@@ -10,7 +10,6 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phosphene import view
 from phosphene.atlas.model import Atlas, LayerEntry, Picture, UnitEntry
 from phosphene.atlas.overview import draw, size_text
 from phosphene.atlas.places import INDEX, SEARCH, Places, picture_address
@@ -18,13 +17,12 @@ from phosphene.atlas.ranking import rank, statistic_names
 from phosphene.atlas.search import block, kinds_of, layer_data
 from phosphene.panel import Panel, Plot, Table
 from phosphene.view.page import Below
-from phosphene.view.typeset import legible
+from phosphene.view.templating import TEMPLATES, environment
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_VIEW = Path(view.__file__).parent / "templates"
 _FEW, _SOME = 4, 6
 """So many pictures of a strip are shown large, and so many rather large."""
 _LEAST_SCALE = 0.05
@@ -181,7 +179,7 @@ class LayerUnits:
 
 def stylesheet() -> str:
     """Write the one style of all pages, the one of other results first."""
-    return _render("atlas.css", shared=(_VIEW / "view.css").read_text("utf-8"))
+    return _render("atlas.css", shared=(TEMPLATES / "view.css").read_text("utf-8"))
 
 
 def script(name: str) -> str:
@@ -207,20 +205,6 @@ def _title(unit: UnitEntry, layer: LayerEntry) -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    def finalize(value: Any) -> Any:
-        return legible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-    environment = Environment(
-        loader=FileSystemLoader([_TEMPLATES, _VIEW], encoding="utf-8"),
-        autoescape=True,
-        finalize=finalize,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals.update(address=picture_address, large=_large, unit_title=_title)
-    return environment
+    made = environment(_TEMPLATES, TEMPLATES)
+    made.globals.update(address=picture_address, large=_large, unit_title=_title)
+    return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +10,7 @@ import typer
 
 from phosphene.cli import options
 from phosphene.cli.columns import in_columns
+from phosphene.cli.concept_sets import SCENES, concepts_of
 from phosphene.cli.grouped import grouped
 from phosphene.cli.options import NetworkOptions, say
 
@@ -41,7 +41,6 @@ Interrupted, killed or out of disk, the same command goes on where it stopped.
   phosphene atlas NET.caffemodel --images photos/ --concepts broden1_227/
 """
 _WHAT, _HOW, _RESULT = "What to show", "How", "The result"
-_SCENES = 500
 
 Network_ = Annotated[
     str | None,
@@ -127,10 +126,9 @@ def atlas(
         raise typer.BadParameter(
             "say what the network is shown: --images FOLDER (some hundreds or more are best)"
         )
-    shown = images or [f"demo:{_SCENES}"]
+    shown = images or [f"demo:{SCENES}"]
     from phosphene.atlas.gather import build
-    from phosphene.cli.atlas_progress import in_stages
-    from phosphene.cli.survey import reopened
+    from phosphene.cli.progress import in_stages
     from phosphene.survey.images import open_images
 
     given = open_images(shown)
@@ -140,7 +138,7 @@ def atlas(
             found = build(
                 opened, given, out, layers=layer, count=top, maximise=maximise, seeds=seeds,
                 rules=_rules(rule), dissect=_concepts(concepts, shown, opened), limit=limit,
-                batch=batch, workers=workers, reopen=partial(reopened, network), tick=tick,
+                batch=batch, workers=workers, reopen=network.reopen, tick=tick,
             )  # fmt: skip
     except KeyboardInterrupt:
         say("interrupted; the same command goes on from here", "yellow")
@@ -175,20 +173,8 @@ def _concepts(text: str | None, shown: list[str], net: Network) -> bool | Concep
     if text in (None, "colors", "none"):
         return text != "none"
     assert text is not None
-    name, _, count = text.partition(":")
-    if name == "demo" and not Path(text).exists():
-        from phosphene.survey.dissection.scenes import scene_concepts
-
-        if count and not (count.isdecimal() and int(count)):
-            raise typer.BadParameter(f"{text!r} is no number of scenes: give demo:500 or the like")
-        return scene_concepts(int(count or _SCENES), size=(max(size[0], 32), max(size[1], 32)))
-    from phosphene.survey.dissection.broden import is_broden, open_broden
-    from phosphene.survey.dissection.photographs import photo_concepts
-
-    # What has an index is meant as a Broden directory, also if it is no whole one.
-    if is_broden(Path(text)) or (Path(text) / "index.csv").is_file():
-        return open_broden(text)
-    return photo_concepts(text, size=size)
+    scenes = (max(size[0], 32), max(size[1], 32))
+    return concepts_of(text, scenes=scenes, photographs=size)
 
 
 def _report(found: Built, json: bool) -> None:

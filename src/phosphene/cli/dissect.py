@@ -11,6 +11,7 @@ import typer
 
 from phosphene.cli import options
 from phosphene.cli.columns import in_columns
+from phosphene.cli.concept_sets import concepts_of
 from phosphene.cli.grouped import grouped
 from phosphene.cli.options import say
 from phosphene.errors import OutputError
@@ -152,7 +153,7 @@ def dissect(
             found = run(
                 net, layer, known, level=level, upsampling=upsampling, counting=counting,
                 minimum=minimum, shown=shown, batch=batch, folder=state, memory=memory << 20,
-                workers=workers, reopen=network.open if workers > 1 else None, tick=tick,
+                workers=workers, reopen=network.reopen if workers > 1 else None, tick=tick,
             )  # fmt: skip
             page = found.write(out)
             shutil.rmtree(out / ".passes", ignore_errors=True)
@@ -167,22 +168,7 @@ def dissect(
 
 def _opened(text: str, masks: Path | None, size: tuple[int, int] | None) -> ConceptSet:
     """Open what is named by CONCEPTS."""
-    name, _, count = text.partition(":")
-    if name == "demo" and not Path(text).exists():
-        from phosphene.survey.dissection.scenes import scene_concepts
-
-        if count and not (count.isdecimal() and int(count)):
-            raise typer.BadParameter(f"{text!r} is no number of scenes: give demo:500 or the like")
-        return scene_concepts(int(count or 500), size=size or (96, 96))
-    from phosphene.survey.dissection.broden import is_broden, open_broden
-    from phosphene.survey.dissection.photographs import photo_concepts
-
-    # What has an index is meant as a Broden directory, also if it is no whole one.
-    if is_broden(Path(text)) or (Path(text) / "index.csv").is_file():
-        if masks is not None:
-            raise typer.BadParameter("--masks go with photographs; a Broden directory has labels")
-        return open_broden(text)
-    return photo_concepts(text, masks, size=size or (227, 227))
+    return concepts_of(text, scenes=size or (96, 96), photographs=size or (227, 227), masks=masks)
 
 
 def _export(concepts: ConceptSet, folder: Path) -> None:

@@ -168,6 +168,14 @@ class NetworkOptions:
         """Open the network, and say how it is shown its images."""
         return open_model(**vars(self))
 
+    def reopen(self) -> Network:
+        """Open the network in another process, which says nothing."""
+        from contextlib import redirect_stderr
+        from io import StringIO
+
+        with redirect_stderr(StringIO()):
+            return self.open()
+
     def origin(self, network: Network) -> dict[str, Any]:
         """Tell what a network was made from, as its files may change.
 

@@ -49,12 +49,61 @@ def followed(what: str) -> Iterator[Callable[[int, int, str], None]]:
         yield tick
 
 
-def _bar(shown: bool) -> Progress:
+@contextmanager
+def in_stages(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Show a progress bar for work in stages, with the time left in the stage.
+
+    Args:
+        what: What is being done, until the work says so.
+
+    Yields:
+        A function to call with how many steps of a stage are done, of how many (0 where that is
+        open), and the stage.
+    """
+    with _bar(terminal.is_terminal, elapsed=True) as progress:
+        task = progress.add_task(escape(what), total=None)
+        stage = what
+
+        def tick(done: int, total: int, now: str) -> None:
+            nonlocal stage
+            if now != stage:
+                # How quick one stage is says nothing of the next.
+                stage = now
+                progress.reset(task, total=total or None, completed=done, description=escape(now))
+            progress.update(task, total=total or None, completed=done)
+
+        yield tick
+
+
+@contextmanager
+def swept_over(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a progress bar for a pass over many images, with how many a second.
+
+    Args:
+        what: What is being done.
+
+    Yields:
+        A function to call with how many images are done, and of how many if that is known.
+    """
+    with _bar(terminal.is_terminal, "{task.fields[rate]}", elapsed=True) as progress:
+        task = progress.add_task(what, total=None, rate="")
+
+        def tick(done: int, total: int | None) -> None:
+            # What an earlier run has done is in the bar, and not in the rate.
+            speed = progress.tasks[0].speed
+            rate = f"{speed:.1f} images/s" if speed else ""
+            progress.update(task, completed=done, total=total, rate=rate)
+
+        yield tick
+
+
+def _bar(shown: bool, *texts: str, elapsed: bool = False) -> Progress:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
         TextColumn,
+        TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
@@ -62,6 +111,8 @@ def _bar(shown: bool) -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        *map(TextColumn, texts),
+        *((TimeElapsedColumn(), TextColumn("left")) if elapsed else ()),
         TimeRemainingColumn(),
     )
     return Progress(*columns, console=terminal, transient=True, disable=not shown)

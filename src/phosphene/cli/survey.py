@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -141,7 +140,7 @@ def survey(
         say(f"surveying {', '.join(layers)} (--layer takes others)", "dim")
     how = {
         "batch": batch, "whole": whole, "every": every, "workers": workers,
-        "reopen": partial(reopened, network),
+        "reopen": network.reopen,
     }  # fmt: skip
     swept = _swept(net, given, _collectors(net, layers, top, exact), out, how, "surveying")
     found = _finished(net, given, swept, out, network)
@@ -151,15 +150,6 @@ def survey(
         _again(net, given, found, how)
     pictures = _pictures(net, given, found, shown, rule, whole) if shown else []
     _report(found, pictures, rule, json)
-
-
-def reopened(network: NetworkOptions) -> Network:
-    """Open the network in another process, which says nothing."""
-    from contextlib import redirect_stderr
-    from io import StringIO
-
-    with redirect_stderr(StringIO()):
-        return network.open()
 
 
 def _collectors(net: Network, layers: tuple[str, ...], top: int, exact: bool) -> dict[str, Any]:
@@ -185,7 +175,7 @@ def _swept(
     what: str,
 ) -> Swept:
     """Sweep with a progress bar; end the command where it is interrupted."""
-    from phosphene.cli.survey_progress import swept_over
+    from phosphene.cli.progress import swept_over
     from phosphene.survey.sweep import sweep
 
     with swept_over(what) as tick:

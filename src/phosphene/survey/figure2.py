@@ -15,6 +15,7 @@ from phosphene.image import to_image
 from phosphene.panel import Panel, Shows, Tile
 from phosphene.provenance import versions
 from phosphene.survey.contrast import Contrast, enhanced
+from phosphene.survey.facts import facts_of
 from phosphene.survey.patches import Beyond, Patch, Readable, Tick, patches
 from phosphene.survey.top_patches import TopPatches
 
@@ -125,7 +126,8 @@ def figure2(
         "contrast": contrast,
         **versions(),
     }
-    fields = {layer: str(net.receptive_field(layer) or "") for layer in units}
+    layers = facts_of(net, tuple(units))
+    fields = {layer: str(layers[layer].field or "") for layer in units}
     name, columns = str(Reversal.parse(rule)), max(1, math.isqrt(max(count - 1, 0)) + 1)
     # A layer with a unit for each class holds the classes, before or behind their average.
     classes = {layer for layer in units if top.channels(layer) == len(net.labels)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
@@ -20,6 +20,7 @@ from phosphene.core.network import Network
 from phosphene.core.receptive_field import ReceptiveField
 from phosphene.core.rules import Reversal
 from phosphene.errors import SettingError
+from phosphene.survey.facts import facts_of
 from phosphene.survey.projections import Box, Spot, project
 from phosphene.survey.top_patches import Peak, TopPatches
 
@@ -70,6 +71,7 @@ def patches(
     rules: Sequence[Reversal | str] = ("deconvnet",),
     *,
     count: int | None = None,
+    keys: Collection[int] | None = None,
     whole: bool = False,
     beyond: Beyond = "mean",
     tick: Tick | None = None,
@@ -86,6 +88,7 @@ def patches(
         units: Channels by layer.
         rules: Which reversed networks, as values or names; none for the patches alone.
         count: How many patches of each unit; as many as were kept if `None`.
+        keys: Only what was found on these images; on all if `None`.
         whole: Whether the sweep showed the network whole photographs.
         beyond: What stands where a patch leaves the image: the color that the network's zero
             padding amounts to, mid-gray, or black.
@@ -103,12 +106,13 @@ def patches(
     if beyond not in get_args(Beyond):
         raise SettingError(f"beyond={beyond!r} is none of {', '.join(get_args(Beyond))}")
     reversals = [Reversal.parse(rule) for rule in rules]
-    fields = {layer: net.receptive_field(layer) for layer in units}
+    facts = facts_of(net, tuple(units))
     wanted: dict[int, list[tuple[str, int, int, Peak]]] = defaultdict(list)
     for layer, channels in units.items():
         for channel in channels:
             for rank, peak in enumerate(top.of(layer, channel)[:count]):
-                wanted[peak.key].append((layer, channel, rank, peak))
+                if keys is None or peak.key in keys:
+                    wanted[peak.key].append((layer, channel, rank, peak))
     local: dict[str, bool] = {}
     for done, key in enumerate(sorted(wanted)):
         name = images.name_of(key)
@@ -117,7 +121,7 @@ def patches(
         image, _ = net.prepare(images.read(key), whole)
         size = int(image.shape[2]), int(image.shape[3])
         spots = [
-            Spot(layer, channel, peak.at, field_box(fields[layer], peak.at, size))
+            Spot(layer, channel, peak.at, field_box(facts[layer].field, peak.at, size))
             for layer, channel, _, peak in wanted[key]
         ]
         signals = project(net, image, spots, reversals, local) if reversals else [()] * len(spots)

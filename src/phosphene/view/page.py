@@ -10,14 +10,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phosphene.panel import Panel, Plot, Table, Tile
 from phosphene.view.inline import data_uri, is_exact, shown_pixels
 from phosphene.view.plots import plot_svg
 from phosphene.view.tables import Shown
-from phosphene.view.typeset import legible
+from phosphene.view.templating import TEMPLATES, environment
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -178,18 +177,4 @@ def _render(template: str, **context: Any) -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    def finalize(value: Any) -> Any:
-        return legible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates", encoding="utf-8"),
-        autoescape=True,
-        finalize=finalize,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    return environment(TEMPLATES)

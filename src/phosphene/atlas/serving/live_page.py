@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from phosphene.atlas.search import block
 from phosphene.atlas.serving.requests import LARGEST_PHOTOGRAPH
 from phosphene.atlas.serving.seeing import Seeing
-from phosphene.view.typeset import legible
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from phosphene.view.templating import environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -33,7 +30,7 @@ def page(seeing: Seeing, title: str, notes: tuple[str, ...], scenes: int) -> str
         "site": seeing.site is not None,
     }
     return (
-        _environment()
+        environment(_TEMPLATES)
         .get_template("live.html")
         .render(
             network=net.name,
@@ -53,21 +50,3 @@ def page(seeing: Seeing, title: str, notes: tuple[str, ...], scenes: int) -> str
 def read(name: str) -> bytes:
     """Read the style or a script."""
     return (_TEMPLATES / name).read_bytes()
-
-
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    def finalize(value: Any) -> Any:
-        return legible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-    return Environment(
-        loader=FileSystemLoader(_TEMPLATES, encoding="utf-8"),
-        autoescape=True,
-        finalize=finalize,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )

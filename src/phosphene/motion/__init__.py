@@ -1,0 +1,1 @@
+"""Motion: flow, where it comes from, and frames paired with it."""
