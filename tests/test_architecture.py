@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "descriptors": BASE | {"core", "formats", "preimage"},
     "view": BASE,
     "training": BASE | {"core"},
+    "pretext": BASE | {"core", "zoo", "training", "motion", "worlds"},
     "survey": BASE | {"core", "saliency", "preimage", "worlds", "zoo", "view", "training"},
     "atlas": BASE | {"core", "zoo", "saliency", "preimage", "worlds", "survey", "view"},
     "studies": BASE

@@ -31,8 +31,8 @@ class Capture:
     Attributes:
         address: The module and which of its calls.
         module: The module itself.
-        value: Its output, detached and safe from later in-place layers; the live tensor for the
-            layer that ended the pass; `None` if not kept.
+        value: Its output, detached (unless asked for live) and safe from later in-place layers; the
+            live tensor for the layer that ended the pass; `None` if not kept.
         shape: Shape of its output, batch included.
         edge: Where on the tape its output was made; `None` where no gradient flows.
         version: How often the value had been written to when the module returned; -1 where it
@@ -63,6 +63,7 @@ def record(
     *,
     stop: bool = False,
     values: bool = True,
+    live: bool = False,
     copied: Collection[Address] | None = None,
     run: Callable[[nn.Module, Tensor], Any] | None = None,
 ) -> tuple[Any, dict[Address, Capture]]:
@@ -75,6 +76,7 @@ def record(
         stop: End the pass as soon as all wanted layers have been seen; the output is then `None`
             (unless the model ended by itself first).
         values: Keep the layers' values, not only their shapes and edges.
+        live: Keep them on their tape, so that derivatives flow through them.
         copied: The layers whose values are copied; all by default. What is not copied may have
             been overwritten by a later in-place layer when the pass is over, which `intact` tells;
             `recording.Recorder` finds out which layers that is so of.
@@ -115,10 +117,10 @@ def record(
         elif values and (
             copied is None or tensor.is_inference() or any(a in copied for a in addresses)
         ):
-            value = tensor.detach().clone()  # the layer behind may work in place
+            value = (tensor if live else tensor.detach()).clone()  # behind it may be in place
         elif values:
             # Detached tensors count the writes to what they were detached from.
-            value, version = tensor.detach(), tensor._version
+            value, version = tensor if live else tensor.detach(), tensor._version
         edge = get_gradient_edge(tensor) if tensor.requires_grad else None
         shape = tuple(tensor.shape)
         for address in addresses:
