@@ -35,15 +35,19 @@ class Shuffled:
 
     Args:
         tensors: (n, ...) each, as many rows in all of them.
-        size: Rows of a batch. What is left over at the end of an epoch is left out; other rows
-            each time.
+        size: Rows of a batch, of all processes together. What is left over at the end of an epoch
+            is left out; other rows each time.
         seed: Of the orders.
+        share: (rank, ranks) of the process: of every batch it gets each `ranks`-th row.
 
     Raises:
-        SettingError: There are fewer rows than a batch has, or other numbers of them.
+        SettingError: There are fewer rows than a batch has, or other numbers of them; or a batch
+            cannot be shared evenly.
     """
 
-    def __init__(self, *tensors: Tensor, size: int, seed: int = 0) -> None:
+    def __init__(
+        self, *tensors: Tensor, size: int, seed: int = 0, share: tuple[int, int] = (0, 1)
+    ) -> None:
         counts = {len(tensor) for tensor in tensors}
         if len(counts) != 1:
             raise SettingError(
@@ -56,7 +60,12 @@ class Shuffled:
                 f"{self._count} images do not fill a batch of {size}: give more images, or a "
                 "smaller batch"
             )
-        self._tensors, self._size, self._seed = tensors, size, seed
+        if size % share[1]:
+            raise SettingError(
+                f"a batch of {size} cannot be shared evenly by {share[1]} processes: give a "
+                "multiple of their number"
+            )
+        self._tensors, self._size, self._seed, self._share = tensors, size, seed, share
 
     def __len__(self) -> int:
         """Return how many batches an epoch has."""
@@ -69,4 +78,5 @@ class Shuffled:
         order = torch.randperm(self._count, generator=generator)
         for index in range(start, len(self)):
             rows = order[index * self._size : (index + 1) * self._size]
+            rows = rows[self._share[0] :: self._share[1]]
             yield tuple(tensor[rows] for tensor in self._tensors)

@@ -18,6 +18,7 @@ from torch import Tensor, distributed, nn
 from torch.autograd.function import once_differentiable
 
 from phosphene.errors import NetworkError, SettingError
+from phosphene.training.processes import ranks
 
 DECAY = 0.999
 
@@ -90,7 +91,7 @@ class _Normalized(torch.autograd.Function):
         own = x.numel() // x.shape[1]
         count = float(own)
         mean = wide.mean(axes)
-        if _several():
+        if ranks() > 1:
             # Means first: the sum of squares about the common mean does not cancel.
             told = torch.cat((mean * own, mean.new_tensor([own])))
             distributed.all_reduce(told)
@@ -98,7 +99,7 @@ class _Normalized(torch.autograd.Function):
             mean = told[:-1] / count
         centred = wide - _as(mean, x)
         square = centred.square().sum(axes)
-        if _several():
+        if ranks() > 1:
             distributed.all_reduce(square)
         variance = square / count
         scale = (variance + epsilon).rsqrt()
@@ -115,7 +116,7 @@ class _Normalized(torch.autograd.Function):
         axes = [0, *range(2, grad.ndim)]
         wide = grad.to(made.dtype)
         sums = torch.stack((wide.sum(axes), (wide * made).sum(axes)))
-        if _several():
+        if ranks() > 1:
             distributed.all_reduce(sums)
         level, along = sums / ctx.count
         slope = (wide - _as(level, wide) - made * _as(along, wide)) * _as(scale, wide)
@@ -124,14 +125,6 @@ class _Normalized(torch.autograd.Function):
 
 def _as(values: Tensor, x: Tensor) -> Tensor:
     return values.view((1, -1) + (1,) * (x.ndim - 2))
-
-
-def _several() -> bool:
-    return (
-        distributed.is_available()
-        and distributed.is_initialized()
-        and distributed.get_world_size() > 1
-    )
 
 
 def normalize(module: nn.Module, leave: tuple[str, ...] = ()) -> list[str]:

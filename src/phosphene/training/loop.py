@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from phosphene.errors import NotFinite, SettingError
 from phosphene.interruption import interruptible
 from phosphene.training.batches import Batches
+from phosphene.training.processes import agreed, fabric_of, quiet, rank, ranks, summed
 from phosphene.training.recipe import Recipe
 from phosphene.training.run import Epoch, Run
 from phosphene.training.state import save_weights
@@ -59,6 +60,7 @@ def train(
     keep: Collection[int] = (),
     every: float = 120.0,
     about: str = "",
+    fabric: Any = None,
     tick: Tick | None = None,
     each: Callable[[Epoch], None] | None = None,
 ) -> Trained:
@@ -79,6 +81,9 @@ def train(
         every: Seconds between two states; one is written behind every epoch besides.
         about: In words what is learned from what; a folder's run goes on only where it is the
             same.
+        fabric: Of `processes.fabric_of`, launched; one process where the module is if `None`. Of
+            several processes each has its own share of every batch as `data`; the folder is the
+            same for all.
         tick: Called with the updates done, their number, and how the run goes.
         each: Called with every epoch.
 
@@ -95,16 +100,19 @@ def train(
             "more data, smaller batches, or accumulate fewer"
         )
     began = time.monotonic()
-    with _seeded(module, recipe.seed), interruptible() as asked:
-        run = Run(module, recipe, updates, about)
+    if fabric is None:
+        fabric = fabric_of(next((p.device for p in module.parameters()), torch.device("cpu")))
+    # Processes draw what is random for each of them (dropout) from seeds of their own.
+    with _seeded(module, recipe.seed + (rank() << 32)), interruptible() as asked, quiet():
+        run = Run(module, recipe, updates, about, fabric)
         resumed = place is not None and run.read(place)
-        if place is not None and 0 in keep and not resumed:
+        if place is not None and 0 in keep and not resumed and rank() == 0:
             save_weights(module, place / _name(0))
-        while not _ended(run) and not asked():
+        while not _ended(run) and not _any(asked()):
             complete = _epoch(run, data, loss, asked, place, every, tick)
             if complete:
                 _close(run, measure, each)
-                if place is not None and run.standing.epoch in keep:
+                if place is not None and run.standing.epoch in keep and rank() == 0:
                     save_weights(module, place / _name(run.standing.epoch))
             if place is not None:
                 run.write(place)
@@ -136,9 +144,10 @@ def _epoch(
         if tick is not None:
             said = f"epoch {at.epoch + 1}, loss {at.total / at.update:.6f}"
             tick(at.epoch * run.updates + at.update, run.recipe.epochs * run.updates, said)
-        if asked():
+        if _any(asked()):
             return at.update == run.updates
-        if place is not None and time.monotonic() - last > every:
+        # The first one's clock decides for all: what is written is gathered from them.
+        if place is not None and _any(rank() == 0 and time.monotonic() - last > every):
             run.write(place)
             last = time.monotonic()
     return True
@@ -146,19 +155,24 @@ def _epoch(
 
 def _update(run: Run, batches: list[Any], loss: Loss) -> float:
     """Learn from some batches together; return their mean loss."""
-    run.optimizer.zero_grad()
+    run.stepper.zero_grad()
     total = 0.0
-    for batch in batches:
-        value = loss(run.module, batch) / len(batches)
-        total += float(value.detach())
-        if not math.isfinite(total):
-            raise _not_finite(run, "the loss")
-        value.backward()  # type: ignore[no-untyped-call]
+    for index, batch in enumerate(batches):
+        with _gathering(run, index == len(batches) - 1):
+            value = loss(run.learner, batch) / len(batches)
+            total += float(summed(value) / ranks())
+            if not math.isfinite(total):
+                raise _not_finite(run, "the loss", batch)
+            run.fabric.backward(value)
     most = math.inf if run.recipe.clip is None else run.recipe.clip
-    length = nn.utils.clip_grad_norm_(run.module.parameters(), most)
-    if not bool(length.isfinite()):
-        raise _not_finite(run, "a gradient")
-    run.optimizer.step()
+    length = run.fabric.clip_gradients(
+        run.learner, run.stepper, max_norm=most, error_if_nonfinite=False
+    )
+    # Where losses are scaled, steps that overflow are left out, and the scale falls.
+    scaled = getattr(run.fabric.strategy.precision, "scaler", None) is not None
+    if not scaled and not bool(length.isfinite()):
+        raise _not_finite(run, "a gradient", batches[-1])
+    run.stepper.step()
     if run.schedule is not None:
         run.schedule.step()
     return total
@@ -171,7 +185,8 @@ def _close(run: Run, measure: Measure | None, each: Callable[[Epoch], None] | No
     at.epoch += 1
     if measure is not None:
         run.module.eval()
-        measured = measure(run.module)
+        measured = agreed(lambda: measure(run.module))
+        assert measured is not None
         known = [e.measured for e in at.history if e.measured is not None]
         if not known or measured > max(known):
             run.keep_best()
@@ -188,12 +203,28 @@ def _ended(run: Run) -> bool:
     return at.epoch >= run.recipe.epochs or tired
 
 
-def _not_finite(run: Run, what: str) -> NotFinite:
+def _not_finite(run: Run, what: str, batch: Any) -> NotFinite:
     at = run.standing
+    names = list(getattr(batch, "names", ()))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    shown = f" ({', '.join(map(str, names[:3]))}{more})" if names else ""
     return NotFinite(
-        f"{what} is not finite in epoch {at.epoch + 1}, update {at.update + 1} of {run.updates}: "
-        "the weights from before stay; lower the rate, or clip gradients"
+        f"{what} is not finite in epoch {at.epoch + 1}, update {at.update + 1} of {run.updates}"
+        f"{shown}: the weights from before stay; lower the rate, or clip gradients"
     )
+
+
+def _any(answer: bool) -> bool:
+    """Tell whether the answer of any process is yes."""
+    return bool(summed(torch.tensor(float(answer)))) if ranks() > 1 else answer
+
+
+def _gathering(run: Run, last: bool) -> AbstractContextManager[Any]:
+    """Share gradients behind the last batch of an update only."""
+    if ranks() == 1 or last:
+        return nullcontext()
+    held: AbstractContextManager[Any] = run.fabric.no_backward_sync(run.learner)
+    return held
 
 
 def _name(epoch: int) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from phosphene.errors import SettingError
+from phosphene.training.processes import gathered, rank
 from phosphene.training.recipe import Recipe
 from phosphene.training.state import (
     optimizer_state,
@@ -63,12 +64,16 @@ class Standing:
 class Run:
     """A module with its optimizer, schedule and standing, which can be written and read back."""
 
-    def __init__(self, module: nn.Module, recipe: Recipe, updates: int, about: str) -> None:
+    def __init__(
+        self, module: nn.Module, recipe: Recipe, updates: int, about: str, fabric: Any
+    ) -> None:
         """Begin a run of `updates` updates an epoch; `about` says in words what is learned."""
-        self.module, self.recipe, self.updates = module, recipe, updates
+        self.module, self.recipe, self.updates, self.fabric = module, recipe, updates, fabric
         self.optimizer = recipe.optimizer(module)
         make = recipe.schedule
         self.schedule = make(self.optimizer, recipe.epochs * updates) if make else None
+        # What the loss calls: passes in the run's precision, gradients shared among processes.
+        self.learner, self.stepper = fabric.setup(module, self.optimizer)
         self.standing = Standing()
         self.best_weights: dict[str, Tensor] = {}
         self.device = next((p.device for p in module.parameters()), torch.device("cpu"))
@@ -94,17 +99,23 @@ class Run:
             self.module.load_state_dict(self.best_weights)
 
     def write(self, folder: Path) -> None:
-        """Write where the run stands."""
+        """Write where the run stands; the first of several processes does."""
+        random = gathered(random_state(self.device))
+        if rank() > 0:
+            return
         tensors, optimizer = optimizer_state(self.optimizer)
         tensors |= {f"module.{name}": v for name, v in self.module.state_dict().items()}
         tensors |= {f"best.{name}": value for name, value in self.best_weights.items()}
-        tensors |= random_state(self.device)
+        for number, states in enumerate(random):
+            tensors |= {f"random.{number}.{name}": value for name, value in states.items()}
+        scaler = self.fabric.strategy.precision.state_dict()
         schedule = self.schedule.state_dict() if self.schedule else None
         rest = {
             "about": self._about,
             "standing": asdict(self.standing),
             "optimizer": optimizer,
             "schedule": schedule,
+            "precision": scaler,
         }
         write_state(folder / STATE, tensors, rest)
 
@@ -129,7 +140,8 @@ class Run:
         restore_optimizer(self.optimizer, tensors, rest["optimizer"])
         if self.schedule:
             self.schedule.load_state_dict(rest["schedule"])
-        restore_random(self.device, tensors)
+        self.fabric.strategy.precision.load_state_dict(rest.get("precision", {}))
+        restore_random(self.device, _under(f"random.{rank()}.", tensors))
         standing = dict(rest["standing"])
         standing["history"] = [Epoch(**entry) for entry in standing["history"]]
         self.standing = Standing(**standing)

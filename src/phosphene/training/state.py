@@ -106,14 +106,15 @@ def restore_optimizer(
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
     """Return where PyTorch's own generators stand."""
-    found = {"random.cpu": torch.get_rng_state()}
+    found = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
-        found["random.cuda"] = torch.cuda.get_rng_state(device)
+        found["cuda"] = torch.cuda.get_rng_state(device)
     return found
 
 
 def restore_random(device: torch.device, tensors: Mapping[str, Tensor]) -> None:
-    """Put PyTorch's own generators where they stood."""
-    torch.set_rng_state(tensors["random.cpu"])
-    if device.type == "cuda" and "random.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["random.cuda"], device)
+    """Put PyTorch's own generators where they stood; of a process that was not there, nowhere."""
+    if "cpu" in tensors:
+        torch.set_rng_state(tensors["cpu"])
+    if device.type == "cuda" and "cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["cuda"], device)
