@@ -53,7 +53,7 @@ class Flow:
             )
         if vectors.dtype.kind not in "iuf":
             raise FlowError(f"flow of {vectors.dtype} is no flow: give floats")
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):  # 1e9 is infinity in half precision
             known = (np.abs(vectors) < _UNKNOWN).all(2)  # false for NaN
         if valid is not None:
             valid = np.asarray(valid)

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from phosphene.errors import SettingError
+from phosphene.training.processes import ranks, summed
 
 Kind = Literal["cross-entropy", "reversed", "alignment"]
 
@@ -122,7 +123,8 @@ class _Compared(torch.autograd.Function):
         valid = valid & says[:, None]
         # How much a row counts: the mean over pixels, or one image among the images.
         counted = says.sum() if kind == "alignment" else valid.sum()
-        share = 1 / counted.clamp(min=1).double()
+        # Of all processes: each has its part of the mean, and they average.
+        share = ranks() / summed(counted).clamp(min=1).double()
         scaled = flow * torch.exp(-log_variance / 2) / math.sqrt(2)
         wants = ctx.needs_input_grad
         step = 1 if unit.device.type == "cpu" else _AT_ONCE_ON_GPU

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from phosphene.errors import SettingError
+from phosphene.training.processes import shared_mean
 
 BINS = 16
 LEARNING_RATE = 0.01
@@ -81,6 +82,6 @@ class ForegroundLoss(nn.Module):
 
 def _mean(each: Tensor, valid: Tensor | None) -> Tensor:
     if valid is None:
-        return each.mean()
+        valid = torch.ones_like(each, dtype=torch.bool)
     # Not times 0, which would keep what is not finite.
-    return torch.where(valid, each, 0).sum() / valid.sum().clamp(min=1)
+    return shared_mean(torch.where(valid, each, 0).sum(), valid.sum())

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import nn
-from torch.optim import AdamW, Optimizer
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+from torch.optim import Adam, AdamW, Optimizer
+from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR
 
 from phosphene.errors import SettingError
 
@@ -86,5 +86,34 @@ def one_cycle(warm: float = 0.15) -> MakeSchedule:
     def make(optimizer: Optimizer, updates: int) -> LRScheduler:
         rates = [group["lr"] for group in optimizer.param_groups]
         return OneCycleLR(optimizer, rates, total_steps=updates, pct_start=warm)
+
+    return make
+
+
+def adam(rate: float = 1e-4, betas: tuple[float, float] = (0.9, 0.999)) -> MakeOptimizer:
+    """Adam (Kingma & Ba, ICLR 2015), as Mahendran's thesis trains: epsilon 1e-8, and no decay.
+
+    Args:
+        rate: Step length.
+        betas: Of its two running means.
+    """
+
+    def make(module: nn.Module) -> Optimizer:
+        learned = [p for p in module.parameters() if p.requires_grad]
+        return Adam(learned, lr=rate, betas=betas, eps=1e-8)
+
+    return make
+
+
+def drops(at: tuple[int, ...], factor: float = 0.1) -> MakeSchedule:
+    """Multiply the rate by a factor behind each of some updates.
+
+    Args:
+        at: After how many updates.
+        factor: By what.
+    """
+
+    def make(optimizer: Optimizer, updates: int) -> LRScheduler:
+        return MultiStepLR(optimizer, list(at), factor)
 
     return make

@@ -10,5 +10,6 @@ return a number, the mean over the images.
 from phosphene.pretext.grouping.affine import AffineLoss as AffineLoss
 from phosphene.pretext.grouping.constant import ConstantLoss as ConstantLoss
 from phosphene.pretext.grouping.entropy import EntropyLoss as EntropyLoss
+from phosphene.pretext.grouping.regions import BETA as BETA
 from phosphene.pretext.grouping.regions import regions as regions
 from phosphene.pretext.grouping.rigid import RigidLoss as RigidLoss
