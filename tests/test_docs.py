@@ -77,5 +77,5 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_every_verb_has_a_page() -> None:
     from phosphene.cli.app import app
 
-    for command in app.registered_commands:
+    for command in (*app.registered_commands, *app.registered_groups):
         assert (ROOT / "docs" / f"{command.name}.md").exists(), command.name

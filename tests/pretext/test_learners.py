@@ -15,6 +15,7 @@ from phosphene.errors import NotFinite, SettingError
 from phosphene.motion.dataset.augmentation import Augmentation
 from phosphene.motion.dataset.pair_sets import MemoryPairs
 from phosphene.motion.dataset.sample import Batch
+from phosphene.motion.pair import Pair
 from phosphene.pretext.cross_pixel import CrossPixelLoss
 from phosphene.pretext.flow_targets import FlowClassLoss, FlowRegressionLoss, ForegroundLoss
 from phosphene.pretext.grouping import ConstantLoss, EntropyLoss
@@ -102,22 +103,17 @@ def test_regions_learn_from_flow(pairs, loss):
 def test_frames_and_images_teach_classes(pairs):
     learner = RotationLearner(backbone(), "4")
     assert taught(learner, pairs, 20, 0.01).history[-1].loss < 1.3
-    images = torch.rand(16, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
-    label = torch.arange(16) % 2
-    images[label == 1] *= 0.5
-
-    class Given:
-        def __len__(self) -> int:
-            return 1
-
-        def epoch(self, number: int, start: int = 0) -> Any:
-            yield images, label
-
-    supervised = SupervisedLearner(backbone(), "4", 2)
-    found = train(supervised, Given(), loss_of, Recipe(40, adam(0.01)))
-    assert found.history[-1].loss < 0.3
+    # Colors as they are, and upside down.
+    class_of = torch.tensor([0, 1] * 4)
+    given = [pairs[i] for i in range(8)]
+    swapped = [
+        Pair(pair.first[:, :, ::-1].copy() if i % 2 else pair.first, pair.flow)
+        for i, pair in enumerate(given)
+    ]
+    supervised = SupervisedLearner(backbone(), "4", class_of)
+    assert taught(supervised, MemoryPairs(swapped), 60, 0.01).history[-1].loss < 0.4
     with pytest.raises(SettingError, match="two or more"):
-        SupervisedLearner(backbone(), "4", 1)
+        SupervisedLearner(backbone(), "4", class_of * 0)
 
 
 def test_pixels_hang_on_the_pair_and_the_epoch_alone(pairs):

@@ -24,6 +24,7 @@ from phosphene.cli import (
     dissect,
     evolution,
     explain,
+    flow,
     invert,
     layers,
     localize,
@@ -35,6 +36,7 @@ from phosphene.cli import (
     style,
     survey,
     texture,
+    worlds,
 )
 from phosphene.cli.options import say
 from phosphene.errors import PhospheneError, out_of_memory
@@ -49,6 +51,7 @@ _HELP = """See what a vision network sees.
 
 Every command says more with --help.
 """
+_MOTION = "Learning from motion"
 _EPILOG = (
     "Exit codes: 0 all done, 1 something failed (and is named), 2 the command cannot be "
     "understood, 130 interrupted."
@@ -73,6 +76,10 @@ app.command("class-model", help=class_model.HELP, no_args_is_help=True)(class_mo
 app.command("texture", help=texture.HELP, no_args_is_help=True)(texture.texture)
 app.command("style", help=style.HELP, no_args_is_help=True)(style.style)
 app.command("describe", help=describe.HELP, no_args_is_help=True)(describe.describe)
+app.command("flow", help=flow.HELP, no_args_is_help=True, rich_help_panel=_MOTION)(flow.flow)
+app.add_typer(
+    worlds.app, name="worlds", help=worlds.HELP, no_args_is_help=True, rich_help_panel=_MOTION
+)
 app.command("segment", help=segment.HELP, no_args_is_help=True)(segment.segment)
 app.command("localize", help=localize.HELP, no_args_is_help=True)(localize.localize)
 app.command("dissect", help=dissect.HELP, no_args_is_help=True)(dissect.dissect)

@@ -139,26 +139,33 @@ class RotationLearner(nn.Module):
 
 
 class SupervisedLearner(nn.Module):
-    """Learns the classes of images.
+    """Learns the classes of photographs.
 
     Args:
         net: The network that learns.
         layer: Its layer that is classified by.
-        classes: How many there are.
+        class_of: (n,) the class of every photograph of the set, by its number.
         seed: Of the classifier.
+
+    Raises:
+        SettingError: There are fewer than two classes.
     """
 
-    def __init__(self, net: Network, layer: str, classes: int, seed: int = 0) -> None:
+    def __init__(self, net: Network, layer: str, class_of: Tensor, seed: int = 0) -> None:
         super().__init__()
+        classes = int(class_of.max()) + 1
         if classes < 2:
-            raise SettingError(f"{classes} classes leave nothing to learn: give two or more")
+            raise SettingError(
+                "photographs of one class teach nothing: give a folder of two or more classes"
+            )
         self.network = Classifier(net, layer, classes, seed)
-        self.preprocessing = net.preprocessing
+        self.preprocessing, self.class_of = net.preprocessing, class_of
 
-    def forward(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        """Return the loss of a batch: (b, 3, h, w) RGB images in [0, 1] and classes, (b,)."""
-        scores = self.network(self.preprocessing.normalize(batch[0]))
-        return nn.functional.cross_entropy(scores.float(), batch[1])
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the loss of a batch of photographs."""
+        scores = self.network(self.preprocessing.normalize(batch.image))
+        label = self.class_of[batch.indices.cpu()].to(scores.device)
+        return nn.functional.cross_entropy(scores.float(), label)
 
 
 def loss_of(learner: nn.Module, batch: object) -> Tensor:
