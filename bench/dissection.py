@@ -39,6 +39,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from phosphene import Network, open_network
 from phosphene.survey.dissection.broden import open_broden
@@ -171,12 +172,20 @@ class Measured:
     disk: int = 0
 
 
+class ChannelsLast(Network):
+    """A network fed with channels last, where PyTorch's kernels for the processor are quicker."""
+
+    def input_of(self, image: Tensor) -> Tensor:
+        """Normalize (b, 3, h, w) RGB images in [0, 1] to the network's input."""
+        return super().input_of(image).contiguous(memory_format=torch.channels_last)
+
+
 def compare(
     net: Network, layers: Sequence[str], concepts: ConceptSet, rounds: int, scratch: Path
 ) -> list[str]:
     """Measure all ways in turns, and return their table."""
-    last = stretching(net, concepts.image_size)
-    first = Network(net.module, last.preprocessing, net.labels, net.name, net.aliases)
+    first = stretching(net, concepts.image_size)
+    last = ChannelsLast(net.module, first.preprocessing, net.labels, net.name, net.aliases)
     same = {"upsampling": "plain", "counting": "lite"}
     ways: dict[str, Callable[[Path], Table]] = {
         "Lite": lambda disk: lite(first, layers, concepts, disk),

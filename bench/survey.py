@@ -4,10 +4,12 @@
 
 A sweep of 10 layers with the nine strongest images of every unit and sampled (then exact)
 quantiles, and the same images by the same loader through the same network up to the same layer with
-nothing recorded. They take turns in one process, so that what else the machine does falls on all
+nothing recorded: as one runs it (images contiguous), and as a sweep runs it on the processor
+(channels last). They take turns in one process, so that what else the machine does falls on all
 alike; a figure is the median over the rounds of the ratio of a round. Process time counts what the
-processor did, decoding threads among it, wall time what one waits. Then two workers on the same
-images. The table goes to `bench/results/survey.md`.
+processor did, decoding threads among it, wall time what one waits. Sweeps with a part of that say
+where the time goes. Then two workers on the same images. The table goes to
+`bench/results/survey.md`.
 """
 
 from __future__ import annotations
@@ -27,19 +29,39 @@ import torch
 from phosphene import Network, open_network
 from phosphene.core.record import record
 from phosphene.survey.choice import default_layers
-from phosphene.survey.collector import Collector
+from phosphene.survey.collector import Batch, Collector, State
+from phosphene.survey.correlation import Correlation
 from phosphene.survey.images import ImageSet, open_images
 from phosphene.survey.quantiles import Quantiles
+from phosphene.survey.statistics import Statistics
 from phosphene.survey.sweep import sweep
 from phosphene.survey.sweeping.ahead import groups
 from phosphene.survey.sweeping.passing import images_of
+from phosphene.survey.sweeping.showing import laid
 from phosphene.survey.top_patches import TopPatches
 
 BATCH = 16
 Candidate = Callable[[], object]
 
 
-def bare(net: Network, images: ImageSet, last: str) -> None:
+class Nothing:
+    """Collects nothing, of layers that are recorded all the same."""
+
+    def __init__(self, layers: tuple[str, ...]) -> None:
+        self.layers = layers
+
+    def see(self, batch: Batch) -> None:
+        """Look away."""
+
+    def state(self) -> State:
+        """Know nothing."""
+        return {}
+
+    def merge(self, state: State) -> None:
+        """Take in nothing."""
+
+
+def bare(net: Network, images: ImageSet, last: str, order: torch.memory_format) -> None:
     """Run the network up to a layer on all images, and look at nothing."""
     shares = [(part, 0) for part in range(len(images.parts))]
     address = [net.address(last)]
@@ -48,7 +70,7 @@ def bare(net: Network, images: ImageSet, last: str) -> None:
         net.running(gradients=False),
     ):
         for group in ready:
-            x = net.input_of(images_of(group, net))
+            x = net.input_of(laid(images_of(group, net), order))
             record(net.module, x, address, stop=True, values=False, run=net.run)
 
 
@@ -65,23 +87,40 @@ def timed(run: Candidate) -> tuple[float, float]:
 
 def measure(net: Network, images: ImageSet, layers: tuple[str, ...], rounds: int) -> list[str]:
     """Return the lines of the table of times."""
+
+    def swept(make: Callable[[], dict[str, Collector]]) -> Candidate:
+        return lambda: sweep(net, images, make(), batch=BATCH)
+
     candidates: dict[str, Candidate] = {
-        "bare passes": lambda: bare(net, images, layers[-1]),
-        "top-9, sampled quantiles": lambda: sweep(
-            net, images, collectors(layers, False), batch=BATCH
-        ),
-        "top-9, exact quantiles": lambda: sweep(net, images, collectors(layers, True), batch=BATCH),
+        "bare passes": lambda: bare(net, images, layers[-1], torch.contiguous_format),
+        "bare passes, channels last": lambda: bare(net, images, layers[-1], torch.channels_last),
+        "sweep: top-9, sampled quantiles": swept(lambda: collectors(layers, False)),
+        "sweep: top-9, exact quantiles": swept(lambda: collectors(layers, True)),
+        "sweep: nothing collected": swept(lambda: {"nothing": Nothing(layers)}),
+        "sweep: top-9": swept(lambda: {"top": TopPatches(layers, 9)}),
+        "sweep: sampled quantiles": swept(lambda: {"quantiles": Quantiles(layers)}),
+        "sweep: statistics": swept(lambda: {"statistics": Statistics(layers)}),
+        "sweep: correlation": swept(lambda: {"correlation": Correlation(layers)}),
     }
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in candidates}
     for _ in range(rounds + 1):
         for name, run in candidates.items():
             times[name].append(timed(run))
-    lines = ["| | process time | wall time | seconds |", "|---|---|---|---|"]
+    lines = [
+        "| | over bare passes: process time | wall time | over channels last: process time "
+        "| wall time | seconds |",
+        "|---|---|---|---|---|---|",
+    ]
+    plain, last = (times[name][1:] for name in list(candidates)[:2])
     for name, found in times.items():
-        pairs = list(zip(found[1:], times["bare passes"][1:], strict=True))
-        process, wall = (statistics.median(a[i] / b[i] for a, b in pairs) for i in (0, 1))
+        ratios = [
+            statistics.median(a[i] / b[i] for a, b in zip(found[1:], base, strict=True))
+            for base in (plain, last)
+            for i in (0, 1)
+        ]
         seconds = statistics.median(one[1] for one in found[1:])
-        lines.append(f"| {name} | {process:.2f} | {wall:.2f} | {seconds:.1f} |")
+        row = " | ".join(f"{ratio:.2f}" for ratio in ratios)
+        lines.append(f"| {name} | {row} | {seconds:.1f} |")
     return lines
 
 
@@ -148,8 +187,9 @@ def main() -> None:
         "",
         f"{net.name}, {len(layers)} layers ({layers[0]} to {layers[-1]}), {len(files)} photographs "
         f"in batches of {BATCH}, {given.rounds} rounds; {platform.machine()}, "
-        f"{os.cpu_count()} processors, {threads} threads, torch {torch.__version__}. Times are "
-        "over those of the bare passes of the same round, medians.",
+        f"{os.cpu_count()} processors, threads: {threads}, torch {torch.__version__}. Times are "
+        "over those of the bare passes of the same round, medians: passes as one runs them, and "
+        "passes on images laid channels last, as a sweep does.",
         "",
         *lines,
         "",

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "descriptors": BASE | {"core", "formats", "preimage"},
     "view": BASE,
     "training": BASE | {"core"},
-    "pretext": BASE | {"core", "zoo", "training", "motion", "worlds"},
+    "pretext": BASE | {"core", "formats", "zoo", "training", "motion", "worlds"},
     "survey": BASE | {"core", "saliency", "preimage", "worlds", "zoo", "view", "training"},
     "atlas": BASE | {"core", "zoo", "saliency", "preimage", "worlds", "survey", "view"},
     "studies": BASE
@@ -53,6 +53,8 @@ MAY_IMPORT = {
         "studies",
         "worlds",
         "motion",
+        "pretext",
+        "training",
     },
     "__init__": {
         "core",

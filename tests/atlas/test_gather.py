@@ -168,7 +168,7 @@ def test_what_is_done_is_not_done_again(
     def never(*_: Any, **__: Any) -> Any:
         raise AssertionError
 
-    for home, name in ((gather_patches, "patches"), (gather_patches, "project")):
+    for home, name in ((gather_patches, "patches"), (gather_patches, "refusals")):
         monkeypatch.setattr(home, name, never)
     monkeypatch.setattr("phosphene.atlas.maximise.activate", never)
     monkeypatch.setattr("phosphene.atlas.gather_concepts.dissect", never)

@@ -61,7 +61,7 @@ def test_the_same_command_has_nothing_to_do(run: Run, desk: Path) -> None:
     assert (desk / "out" / "survey.safetensors").read_bytes() == state
     other = run("survey", "photos", "-m", "demo", "-l", "relu2", "-o", "out")
     assert other.code == 1
-    assert "out holds a sweep with other collectors" in other.err
+    assert "out holds a sweep with other layers (there relu1, here relu2)" in other.err
 
 
 def test_layers_are_chosen_and_said(run: Run, desk: Path) -> None:

@@ -18,11 +18,20 @@ from torch import Tensor, nn
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Preprocessing
 from phosphene.core.seed import as_maps
-from phosphene.errors import ImageError, OutOfMemory, OutputError, SettingError, UnknownLayer
+from phosphene.errors import (
+    ImageError,
+    NetworkError,
+    OutOfMemory,
+    OutputError,
+    SettingError,
+    UnknownLayer,
+)
 from phosphene.survey.images import open_images
 from phosphene.survey.store import Survey, store
 from phosphene.survey.sweep import sweep
 from phosphene.survey.sweeping.ahead import groups
+from phosphene.survey.sweeping.showing import Showing, laid, quickest
+from phosphene.survey.top_patches import TopPatches
 from phosphene.zoo.demo import demo
 from tests.survey.image_files import folder, noise
 from tests.survey.totals import Totals, alike
@@ -31,11 +40,15 @@ LAYERS = ("conv1", "relu3", "fc7")
 
 
 def one_by_one(net: Network, images: Any, layers: Any, batch: int = 1) -> dict[str, Tensor]:
-    """The sums of `Totals` by the plainest way: every image by itself, every value copied."""
+    """The sums of `Totals` by the plainest way: every image by itself, every value copied.
+
+    The network is shown the images in the order in memory in which a sweep shows them, as its
+    kernels for another order round differently.
+    """
     sums: dict[str, Tensor] = {}
     for key, _ in images:
         image, _ = net.prepare(images.read(key))
-        _, codes = net.record(image, layers)
+        _, codes = net.record(laid(image, quickest(net)), layers)
         for layer in layers:
             bits = as_maps(codes[layer])[0].float().contiguous().view(torch.int32).long()
             sums[layer] = sums.get(layer, 0) + (bits * (2 * key + 1)).sum((0, 2, 3))
@@ -172,6 +185,7 @@ KILLED = """
 import sys
 from phosphene.survey.images import open_images
 from phosphene.survey.sweep import sweep
+from phosphene.survey.top_patches import TopPatches
 from phosphene.zoo.demo import demo
 from tests.survey.totals import Totals
 photos, out, seconds = sys.argv[1:]
@@ -232,7 +246,6 @@ def test_names_with_slashes(tmp_path: Path) -> None:
     from phosphene.survey.correlation import Correlation
     from phosphene.survey.quantiles import Quantiles
     from phosphene.survey.statistics import Statistics
-    from phosphene.survey.top_patches import TopPatches
 
     torch.manual_seed(0)
     parts = {"fire8/squeeze/relu": nn.Conv2d(3, 4, 3), "fire9/concat": nn.Conv2d(4, 5, 3)}
@@ -304,27 +317,51 @@ def test_a_full_disk_half_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"images": 2}, "other images"),
-        ({"network": True}, "other network"),
-        ({"layers": ("conv1",)}, "other collectors"),
-        ({"salt": 1}, "other collectors"),
-        ({"whole": True}, "other preprocessing"),
+        ({"images": 2}, "other images (there a, here b)"),
+        ({"more": 1}, "other images (a has changed since)"),
+        ({"network": True}, "other weights of demo"),
+        ({"named": "other"}, "another network (there demo, here other)"),
+        ({"layers": ("conv1",)}, "more layers (also relu3, fc7)"),
+        ({"layers": (*LAYERS, "fc8")}, "fewer layers (not fc8)"),
+        ({"layers": ("conv1", "relu2", "fc7")}, "other layers (there relu3, here relu2)"),
+        ({"layers": LAYERS[::-1]}, "its layers in another order"),
+        ({"salt": 1}, "another salt of 't' (there 0, here 1)"),
+        (
+            {"salt": 1, "layers": ("relu2", *LAYERS)},
+            "fewer layers (not relu2) and another salt of 't' (there 0, here 1)",
+        ),
+        ({"salt": "0123456789abcdef"}, "another salt of 't'"),
+        ({"salt": True}, "'t' not salt"),
+        ({"call": "u"}, "more collectors (also t) and fewer collectors (not u)"),
+        ({"kind": TopPatches}, "another 't' (there Totals, here TopPatches)"),
+        ({"whole": True}, "the centres of photographs (here whole ones)"),
     ],
 )
 def test_another_sweep_is_not_gone_on_with(
-    tmp_path: Path, change: dict[str, Any], says: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], says: str
 ) -> None:
-    net, out = demo(), tmp_path / "out"
-    sweep(net, open_images(folder(tmp_path / "a", 3)), {"t": Totals(LAYERS)}, folder=out)
+    monkeypatch.chdir(tmp_path)
+    net, salt = demo(), change.get("salt", 0)
+    folder(Path("a"), 3)
+    folder(Path("b"), 2)
+    first = False if salt is True else 0
+    sweep(net, open_images("a"), {"t": Totals(LAYERS, first)}, folder="out")
     if "network" in change:
         with torch.no_grad():
             net.module.conv1.weight[0, 0, 0, 0] += 1e-3  # type: ignore[union-attr, index]
-    images = open_images(folder(tmp_path / "b", change.get("images", 3)))
-    if "images" not in change:
-        images = open_images(tmp_path / "a")
-    totals = Totals(change.get("layers", LAYERS), change.get("salt", 0))
-    with pytest.raises(OutputError, match=f"holds a sweep with {says} "):
-        sweep(net, images, {"t": totals}, folder=out, whole=change.get("whole", False))
+    net.name = change.get("named", net.name)
+    if "more" in change:
+        noise(9).save("a/more.png")
+    kind = change.get("kind", Totals)
+    collector = kind(change.get("layers", LAYERS), salt) if kind is Totals else kind(LAYERS)
+    with pytest.raises(OutputError) as caught:
+        sweep(
+            net, open_images("b" if "images" in change else "a"),
+            {change.get("call", "t"): collector}, folder="out", whole=change.get("whole", False),
+        )  # fmt: skip
+    assert str(caught.value) == (
+        f"out holds a sweep with {says}: give another folder, or all that that sweep was given"
+    )
 
 
 def test_damaged_states(tmp_path: Path) -> None:
@@ -386,7 +423,6 @@ def test_a_fault_of_an_image_set_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_finished_survey_is_opened_again(tmp_path: Path) -> None:
-    from phosphene.survey.top_patches import TopPatches
 
     images, out = open_images(folder(tmp_path / "photos", 12, (100, 100))), tmp_path / "out"
     (tmp_path / "photos" / "003.png").write_bytes(b"")
@@ -428,3 +464,54 @@ def test_folders_without_a_survey(tmp_path: Path) -> None:
     (tmp_path / "survey.json").write_text('{"format": 99}')
     with pytest.raises(OutputError, match="another version"):
         Survey.open(tmp_path)
+
+
+class Flattening(nn.Module):
+    """Flattens its maps with `view`, which works where they are contiguous, and nowhere else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maps, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4 * 14 * 14, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.maps(x).view(len(x), -1))
+
+
+def test_a_network_that_takes_contiguous_images_alone(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = Network(Flattening().eval(), Preprocessing((16, 16)))
+    images = open_images(folder(tmp_path, 5))
+    totals = Totals(["maps", "head"])
+    sweep(net, images, {"totals": totals}, batch=1)
+    plain = {"maps": torch.zeros(4, dtype=torch.int64), "head": torch.zeros(3, dtype=torch.int64)}
+    for key, _ in images:
+        image = laid(net.prepare(images.read(key))[0], torch.contiguous_format)
+        for layer, code in net.record(image, plain)[1].items():
+            bits = as_maps(code)[0].contiguous().view(torch.int32).long()
+            plain[layer] += (bits * (2 * key + 1)).sum((0, 2, 3))
+    assert all(torch.equal(totals.state()[f"sum/{layer}"], plain[layer]) for layer in plain)
+    # It is tried once, not for every batch.
+    showing = Showing(net, ["head"])
+    assert showing.order is torch.channels_last
+    showing(torch.rand(2, 3, 16, 16))
+    assert showing.order is torch.contiguous_format
+    with pytest.raises(NetworkError, match="does not take an input of 1x3x9x9"):
+        Showing(net, ["head"])(torch.rand(2, 3, 9, 9))
+
+
+def test_the_order_of_images_in_memory() -> None:
+    orders = []
+
+    class Looking(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            orders.append((x.is_contiguous(), x.is_contiguous(memory_format=torch.channels_last)))
+            return x
+
+    for dtype, channels in ((torch.float32, 3), (torch.float64, 3), (torch.float32, 1)):
+        module = nn.Sequential(nn.Conv2d(channels, channels, 1), Looking()).to(dtype)
+        order = "RGB" if channels == 3 else "gray"
+        net = Network(module.eval(), Preprocessing((8, 8), order=order))
+        Showing(net, ["1"])(torch.rand(2, 3, 8, 8).to(dtype))
+    assert orders[0] == (False, True)
+    assert orders[3] == (True, False)
+    assert all(contiguous for contiguous, _ in orders[3:])

@@ -178,7 +178,7 @@ def test_states_of_many_are_taken_up_once(tmp_path: Path) -> None:
         found = take_up(place, {"t": again}, job)
         assert (found.count, found.done, found.seconds) == (12, {0, 5, 9}, 5.0)
         assert alike(again, totals)
-    with pytest.raises(OutputError, match=r"other network \(there it is a\)"):
+    with pytest.raises(OutputError, match=r"another network \(there a, here b\)"):
         take_up(tmp_path, {"t": totals}, {"network": "b"})
 
 

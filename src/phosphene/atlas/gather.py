@@ -164,7 +164,7 @@ def _gathered(
     assert isinstance(quantiles, Quantiles)
     assert isinstance(correlation, Correlation)
     units = {name: plan.units(fact.channels) for name, fact in swept.layers.items()}
-    rules = rules_of(net, images, top, plan, cells)
+    rules = rules_of(net, plan, cells)
     usable = {layer: some for layer, (some, _) in rules.items()}
     gather_patches(net, images, top, units, usable, plan, album, cells, tell)
     return Gathered(

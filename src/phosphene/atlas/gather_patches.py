@@ -7,18 +7,17 @@ noted behind each batch of images.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from phosphene.atlas.album import Album
 from phosphene.atlas.plan import Cells, Plan
 from phosphene.core.network import Network
 from phosphene.core.rules import Reversal
-from phosphene.errors import ReversalError
 from phosphene.survey.contrast import enhanced
 from phosphene.survey.dissection.concepts import digest
 from phosphene.survey.images import ImageSet
-from phosphene.survey.patches import Patch, field_box, patches
-from phosphene.survey.projections import Spot, project
+from phosphene.survey.patches import patches
+from phosphene.survey.reversible import refusals
 from phosphene.survey.top_patches import TopPatches
 
 Tick = Callable[[int, int, str], None]
@@ -45,21 +44,22 @@ def slug_of(rule: Reversal) -> str:
     return name if name.isidentifier() else f"rule{digest(name)[:6]}"
 
 
-def rules_of(
-    net: Network, images: ImageSet, top: TopPatches, plan: Plan, cells: Cells
-) -> dict[str, tuple[tuple[Reversal, ...], str]]:
+def rules_of(net: Network, plan: Plan, cells: Cells) -> dict[str, tuple[tuple[Reversal, ...], str]]:
     """Find for every layer which of the rules it can be reversed by, and why not by the others.
 
     Below the first rectification, for instance, there is nothing to reverse.
     """
-    found: dict[str, tuple[tuple[Reversal, ...], str]] = {}
-    about = cells.load("rules") or {}
-    for layer in plan.layers:
-        if layer not in about:
-            about[layer] = _tried(net, images, top, layer, plan.rules)
-        names, why = about[layer]
-        found[layer] = tuple(rule for rule in plan.rules if str(rule) in names), why
+    about: dict[str, tuple[list[str], str]] = cells.load("rules") or {}
+    new = [layer for layer in plan.layers if layer not in about]
+    for layer, refused in (refusals(net, new, plan.rules) if new else {}).items():
+        works = [str(rule) for rule in plan.rules if rule not in refused]
+        why = [f"not reversed by {rule}: {error}" for rule, error in refused.items()]
+        about[layer] = works, why[-1] if why else ""
     cells.keep("rules", about)
+    found: dict[str, tuple[tuple[Reversal, ...], str]] = {}
+    for layer in plan.layers:
+        names, reason = about[layer]
+        found[layer] = tuple(rule for rule in plan.rules if str(rule) in names), reason
     return found
 
 
@@ -106,7 +106,11 @@ def gather_patches(
         if cells.load(name) is not None:
             continue
         shown = 0
-        for patch in _patches(net, images, top, some, wanted, rules):
+        shared: dict[str, dict[int, None]] = {}
+        for layer, unit, _, _ in wanted:
+            shared.setdefault(layer, {})[unit] = None
+        these = {layer: sorted(numbers) for layer, numbers in shared.items()}
+        for patch in patches(net, images, top, these, rules, keys=some):
             rank = ranks[patch.layer, patch.channel, patch.peak.key]
             album.write(patch_file(plan, patch.layer, patch.channel, rank), patch.image)
             for rule in rules[patch.layer]:
@@ -116,23 +120,6 @@ def gather_patches(
         cells.keep(name, shown)
     _grids(top, units, rules, plan, album)
     tick(len(keys), len(keys), STAGE)
-
-
-def _patches(
-    net: Network,
-    images: ImageSet,
-    top: TopPatches,
-    keys: frozenset[int],
-    wanted: Sequence[tuple[str, int, int, int]],
-    rules: Mapping[str, Sequence[Reversal]],
-) -> Iterator[Patch]:
-    """Yield the patches of some images; layers that share their rules share the forward pass."""
-    by_rules: dict[tuple[Reversal, ...], dict[str, dict[int, None]]] = {}
-    for layer, unit, _, _ in wanted:
-        by_rules.setdefault(tuple(rules[layer]), {}).setdefault(layer, {})[unit] = None
-    for own, found in by_rules.items():
-        units = {layer: sorted(some) for layer, some in found.items()}
-        yield from patches(net, images, top, units, own, keys=keys)
 
 
 def _grids(
@@ -151,21 +138,3 @@ def _grids(
                 if count and not album.holds(name):
                     files = [patch_file(plan, layer, unit, rank, rule) for rank in range(count)]
                     album.write_grid(name, files, columns)
-
-
-def _tried(
-    net: Network, images: ImageSet, top: TopPatches, layer: str, rules: Sequence[Reversal]
-) -> tuple[list[str], str]:
-    """Send one unit back by every rule; return the names of those that work, and why not all."""
-    peak = top.of(layer, 0)[0]
-    image, _ = net.prepare(images.read(peak.key))
-    size = int(image.shape[2]), int(image.shape[3])
-    spot = Spot(layer, 0, peak.at, field_box(net.receptive_field(layer), peak.at, size))
-    works, why = [], ""
-    for rule in rules:
-        try:
-            project(net, image, [spot], [rule])
-            works.append(str(rule))
-        except ReversalError as error:
-            why = f"not reversed by {rule}: {error}"
-    return works, why

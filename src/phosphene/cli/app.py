@@ -30,6 +30,7 @@ from phosphene.cli import (
     localize,
     models,
     occlude,
+    pairs,
     segment,
     serve,
     study,
@@ -77,6 +78,9 @@ app.command("texture", help=texture.HELP, no_args_is_help=True)(texture.texture)
 app.command("style", help=style.HELP, no_args_is_help=True)(style.style)
 app.command("describe", help=describe.HELP, no_args_is_help=True)(describe.describe)
 app.command("flow", help=flow.HELP, no_args_is_help=True, rich_help_panel=_MOTION)(flow.flow)
+app.add_typer(
+    pairs.app, name="pairs", help=pairs.HELP, no_args_is_help=True, rich_help_panel=_MOTION
+)
 app.add_typer(
     worlds.app, name="worlds", help=worlds.HELP, no_args_is_help=True, rich_help_panel=_MOTION
 )

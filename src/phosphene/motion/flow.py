@@ -53,6 +53,8 @@ class Flow:
             )
         if vectors.dtype.kind not in "iuf":
             raise FlowError(f"flow of {vectors.dtype} is no flow: give floats")
+        if valid is None and _all_known(vectors):
+            return cls(vectors.astype(np.float32), np.ones(vectors.shape[:2], np.bool_))
         with np.errstate(invalid="ignore", over="ignore"):  # 1e9 is infinity in half precision
             known = (np.abs(vectors) < _UNKNOWN).all(2)  # false for NaN
         if valid is not None:
@@ -75,3 +77,8 @@ class Flow:
         """(h, w), length of every vector in pixels; 0 where it is not valid."""
         length: NDArray[np.float32] = np.hypot(self.vectors[:, :, 0], self.vectors[:, :, 1])
         return length
+
+
+def _all_known(vectors: NDArray[Any]) -> bool:
+    """Tell quickly whether every component is known, as is mostly so; NaN is in no range."""
+    return float(vectors.min()) > -_UNKNOWN and float(vectors.max()) < _UNKNOWN

@@ -17,6 +17,7 @@ from phosphene.provenance import versions
 from phosphene.survey.contrast import Contrast, enhanced
 from phosphene.survey.facts import facts_of
 from phosphene.survey.patches import Beyond, Patch, Readable, Tick, patches
+from phosphene.survey.reversible import reversible
 from phosphene.survey.top_patches import TopPatches
 
 # Pixels of a patch on the sheet, the same for all layers, so that units stand in columns (six go
@@ -75,7 +76,7 @@ class Figure2(Shows):
         right = grid([p.image for p in found], self.columns)
         if not self.rule:
             return right
-        signals = [p.signals[self.rule] for p in found]
+        signals = [next(iter(p.signals.values())) for p in found]
         left = grid(enhanced(signals, self.contrast), self.columns)
         both = Image.new("RGB", (left.width + _BETWEEN + right.width, right.height), "white")
         both.paste(left, (0, 0))
@@ -103,7 +104,7 @@ def figure2(
         images: The image set that was swept.
         top: What the sweep found.
         units: Channels by layer.
-        rule: Which reversed network.
+        rule: Which reversed network; "saliency" stands in for it below the first ReLU.
         contrast: How its signals are shown: see `contrast`.
         count: How many patches of each unit.
         whole: As for the sweep.
@@ -115,20 +116,25 @@ def figure2(
         ImageError: An image cannot be read any more.
         NothingToReverse, OpaqueGraph, NotFinite: As they say.
     """
+    name, columns = str(Reversal.parse(rule)), max(1, math.isqrt(max(count - 1, 0)) + 1)
+    rules = reversible(net, units, Reversal.parse(rule))
+    by_layer = {layer: (own,) for layer, own in rules.items()}
     made = patches(
-        net, images, top, units, [rule], count=count, whole=whole, beyond=beyond, tick=tick
+        net, images, top, units, by_layer, count=count, whole=whole, beyond=beyond, tick=tick
     )
+    others = [layer for layer, own in rules.items() if str(own) != name]
+    instead = f"{', '.join(others)}: nothing below for {name} to change"
     facts = {
         "network": net.name,
         "preprocessing": str(net.preprocessing),
         "patches": f"{count} strongest images of each unit, one patch an image",
         "beyond the image": beyond,
         "contrast": contrast,
+        **({"sent back by saliency": instead} if others else {}),
         **versions(),
     }
     layers = facts_of(net, tuple(units))
     fields = {layer: str(layers[layer].field or "") for layer in units}
-    name, columns = str(Reversal.parse(rule)), max(1, math.isqrt(max(count - 1, 0)) + 1)
     # A layer with a unit for each class holds the classes, before or behind their average.
     classes = {layer for layer in units if top.channels(layer) == len(net.labels)}
     names = {(layer, c): net.labels[c] for layer in classes for c in units[layer]}

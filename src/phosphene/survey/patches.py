@@ -18,14 +18,16 @@ from torch.nn import functional
 
 from phosphene.core.network import Network
 from phosphene.core.receptive_field import ReceptiveField
-from phosphene.core.rules import Reversal
+from phosphene.core.rules import DECONVNET, Reversal
 from phosphene.errors import SettingError
 from phosphene.survey.facts import facts_of
 from phosphene.survey.projections import Box, Spot, project
+from phosphene.survey.reversible import reversible
 from phosphene.survey.top_patches import Peak, TopPatches
 
 Beyond = Literal["mean", "gray", "black"]
 Tick = Callable[[int, int, str], None]
+Rules = Sequence[Reversal | str]
 
 
 class Readable(Protocol):
@@ -68,7 +70,7 @@ def patches(
     images: Readable,
     top: TopPatches,
     units: Mapping[str, Sequence[int]],
-    rules: Sequence[Reversal | str] = ("deconvnet",),
+    rules: Rules | Mapping[str, Rules] | None = None,
     *,
     count: int | None = None,
     keys: Collection[int] | None = None,
@@ -86,7 +88,9 @@ def patches(
         images: The image set that was swept.
         top: What the sweep found.
         units: Channels by layer.
-        rules: Which reversed networks, as values or names; none for the patches alone.
+        rules: Which reversed networks, as values or names, for all layers or by layer; none for the
+            patches alone. By default the deconvnet, and "saliency" for layers below which there is
+            no ReLU (`reversible`).
         count: How many patches of each unit; as many as were kept if `None`.
         keys: Only what was found on these images; on all if `None`.
         whole: Whether the sweep showed the network whole photographs.
@@ -105,7 +109,7 @@ def patches(
     """
     if beyond not in get_args(Beyond):
         raise SettingError(f"beyond={beyond!r} is none of {', '.join(get_args(Beyond))}")
-    reversals = [Reversal.parse(rule) for rule in rules]
+    reversals = _by_layer(net, tuple(units), rules)
     facts = facts_of(net, tuple(units))
     wanted: dict[int, list[tuple[str, int, int, Peak]]] = defaultdict(list)
     for layer, channels in units.items():
@@ -124,7 +128,7 @@ def patches(
             Spot(layer, channel, peak.at, field_box(facts[layer].field, peak.at, size))
             for layer, channel, _, peak in wanted[key]
         ]
-        signals = project(net, image, spots, reversals, local) if reversals else [()] * len(spots)
+        signals = _signals(net, image, spots, reversals, local)
         ground = _ground(net, image, beyond)
         for (layer, channel, rank, peak), spot, found in zip(
             wanted[key], spots, signals, strict=True
@@ -138,10 +142,36 @@ def patches(
                 name,
                 box,
                 cropped(image[0], box, ground),
-                {str(r): cropped(s, box) for r, s in zip(reversals, found, strict=True)},
+                {name: cropped(signal, box) for name, signal in found.items()},
             )
     if tick is not None:
         tick(len(wanted), len(wanted), "")
+
+
+def _by_layer(
+    net: Network, layers: Sequence[str], rules: Rules | Mapping[str, Rules] | None
+) -> dict[str, tuple[Reversal, ...]]:
+    if rules is None:
+        return {name: (rule,) for name, rule in reversible(net, layers, DECONVNET).items()}
+    named = rules if isinstance(rules, Mapping) else dict.fromkeys(layers, rules)
+    return {name: tuple(Reversal.parse(rule) for rule in named[name]) for name in layers}
+
+
+def _signals(
+    net: Network,
+    image: Tensor,
+    spots: Sequence[Spot],
+    rules: Mapping[str, tuple[Reversal, ...]],
+    local: dict[str, bool],
+) -> list[dict[str, Tensor]]:
+    """Send spots back by the rules of their layers; layers that share theirs share a pass."""
+    found: list[dict[str, Tensor]] = [{} for _ in spots]
+    for own in dict.fromkeys(rules[spot.layer] for spot in spots):
+        numbers = [i for i, spot in enumerate(spots) if own and rules[spot.layer] == own]
+        sent = project(net, image, [spots[i] for i in numbers], own, local)
+        for i, signals in zip(numbers, sent, strict=True):
+            found[i] = {str(rule): s for rule, s in zip(own, signals, strict=True)}
+    return found
 
 
 def field_box(

@@ -24,7 +24,8 @@ from phosphene.errors import UnitError
 from phosphene.preimage.maxima import Maxima
 from phosphene.survey.collector import Batch, State
 from phosphene.survey.layered import entry, layers_of, units_match
-from phosphene.survey.summary import Summary, check_finite_maps, flat_codes, summary
+from phosphene.survey.layout import flat_codes
+from phosphene.survey.summary import Summary, check_finite_maps, summary
 
 if TYPE_CHECKING:
     from phosphene.core.network import Network

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from phosphene.errors import NotFinite
 from phosphene.survey.collector import Batch
+from phosphene.survey.layout import by_position, flat_codes, lines_of
 
-# Values looked at together: a megabyte of float32.
+# Values looked at together: a megabyte of float32; half of it where sums run across the rows.
 _TOGETHER = 1 << 18
 
 
@@ -45,15 +46,7 @@ class Summary:
 
 _SUMMARIES: WeakKeyDictionary[Batch, dict[str, Summary]] = WeakKeyDictionary()
 _EXTREMES: WeakKeyDictionary[Batch, dict[tuple[str, str], Tensor]] = WeakKeyDictionary()
-
-
-def flat_codes(batch: Batch, layer: str) -> Tensor:
-    """Return the codes of a layer as (b, c, positions), on the device they are on.
-
-    Half precision becomes float32; float64 stays.
-    """
-    codes = batch.codes[layer].flatten(2).contiguous()
-    return codes if codes.dtype in (torch.float32, torch.float64) else codes.float()
+_LINES: WeakKeyDictionary[Batch, dict[str, Tensor]] = WeakKeyDictionary()
 
 
 def maxima(batch: Batch, layer: str) -> Tensor:
@@ -62,7 +55,7 @@ def maxima(batch: Batch, layer: str) -> Tensor:
     Raises:
         NotFinite: A map holds NaN, or infinity as its largest value.
     """
-    return _one(batch, layer, "maxima", torch.amax)
+    return _one(batch, layer, "maxima", _largest)
 
 
 def minima(batch: Batch, layer: str) -> Tensor:
@@ -71,16 +64,38 @@ def minima(batch: Batch, layer: str) -> Tensor:
     Raises:
         NotFinite: A map holds NaN, or minus infinity as its least value.
     """
-    return _one(batch, layer, "minima", torch.amin)
+    return _one(batch, layer, "minima", _least)
 
 
-def _one(batch: Batch, layer: str, what: str, reduce: Callable[..., Tensor]) -> Tensor:
+def line_maxima(batch: Batch, layer: str) -> Tensor:
+    """Return the largest value of every line of every map, (b, lines, c), on the CPU.
+
+    For codes that lie by position; see `layout.lines_of`. It is found on the way to `maxima`.
+    """
+    kept = _LINES.setdefault(batch, {})
+    if layer not in kept:
+        kept[layer] = lines_of(batch, layer).amax(2).cpu()
+    return kept[layer]
+
+
+def _largest(batch: Batch, layer: str) -> Tensor:
+    flat = flat_codes(batch, layer)
+    if flat.device.type == "cpu" and by_position(flat):
+        return line_maxima(batch, layer).amax(1)
+    return flat.amax(2).cpu()
+
+
+def _least(batch: Batch, layer: str) -> Tensor:
+    return flat_codes(batch, layer).amin(2).cpu()
+
+
+def _one(batch: Batch, layer: str, what: str, find: Callable[[Batch, str], Tensor]) -> Tensor:
     whole = _SUMMARIES.get(batch, {}).get(layer)
     if whole is not None:
         return whole.maxima if what == "maxima" else whole.minima
     kept = _EXTREMES.setdefault(batch, {})
     if (layer, what) not in kept:
-        found = reduce(flat_codes(batch, layer), dim=2).cpu()
+        found = find(batch, layer)
         check_finite_maps(batch, layer, found)
         kept[layer, what] = found
     return kept[layer, what]
@@ -95,7 +110,10 @@ def summary(batch: Batch, layer: str) -> Summary:
     kept = _SUMMARIES.setdefault(batch, {})
     if layer not in kept:
         flat = flat_codes(batch, layer)
-        found = _in_pieces(flat) if flat.device.type == "cpu" else _at_once(flat)
+        if flat.device.type != "cpu":
+            found = _at_once(flat)
+        else:
+            found = _across(flat) if by_position(flat) else _in_pieces(flat)
         check_finite_maps(batch, layer, found.maxima + found.minima)
         kept[layer] = found
     return kept[layer]
@@ -153,3 +171,25 @@ def _in_pieces(flat: Tensor) -> Summary:
         torch.linalg.vector_norm(piece, dim=1, out=norms[at])
         positive[at] = torch.from_numpy(count_true(piece.numpy() > 0))
     return Summary(*(found.view(b, c) for found in (high, low, sums, norms, positive)))
+
+
+def _across(flat: Tensor) -> Summary:
+    """Do the same for codes that lie by position: channels side by side, down their rows."""
+    step = max(1, _TOGETHER // 2 // flat.shape[1])
+    images = []
+    for rows in flat.transpose(1, 2):
+        pieces = [
+            (
+                piece.amax(0),
+                piece.amin(0),
+                piece.sum(0),
+                (piece * piece).sum(0),
+                torch.from_numpy(np.add.reduce(piece.numpy() > 0, axis=0, dtype=np.int64)),
+            )
+            for piece in rows.split(step)
+        ]
+        high, low, sums, squares, counts = (torch.stack(all_) for all_ in zip(*pieces, strict=True))
+        images.append(
+            (high.amax(0), low.amin(0), sums.sum(0), squares.sum(0).sqrt(), counts.sum(0))
+        )
+    return Summary(*(torch.stack(each) for each in zip(*images, strict=True)))

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from phosphene.errors import SettingError, UnitError
 from phosphene.survey.collector import Batch, State
 from phosphene.survey.layered import check_same, entry, layers_of, units_match
-from phosphene.survey.summary import flat_codes, maxima
+from phosphene.survey.layout import by_position, flat_codes, lines_of
+from phosphene.survey.summary import line_maxima, maxima
 
 _NOBODY = np.iinfo(np.int64).max
 _LARGE_MAP = 1024
@@ -174,7 +175,11 @@ def _first_places(
     """Return (row, column), (n, 2), where maps are largest; the first where several places are."""
     width = batch.codes[layer].shape[3]
     flat = flat_codes(batch, layer)
-    if flat.device.type == "cpu":
+    if flat.device.type == "cpu" and by_position(flat):
+        line = line_maxima(batch, layer).numpy()[images, :, units].argmax(1)
+        lines = lines_of(batch, layer).numpy()
+        place = line * lines.shape[2] + lines[images, line, :, units].argmax(1)
+    elif flat.device.type == "cpu":
         values = flat.numpy()
         if flat.shape[2] < _LARGE_MAP:
             place = values[images, units].argmax(1)

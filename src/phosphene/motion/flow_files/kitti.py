@@ -60,7 +60,10 @@ def decode_png(content: bytes, name: str) -> Flow:
     """
     pixels = decode(content, name, channels=3)
     valid = pixels[:, :, 0] != 0
-    vectors = pixels[:, :, :0:-1].astype(np.float32, order="C")
+    # One by one, which takes less than half the time of both at once.
+    vectors = np.empty((*valid.shape, 2), np.float32)
+    vectors[:, :, 0] = pixels[:, :, 2]
+    vectors[:, :, 1] = pixels[:, :, 1]
     vectors -= _ZERO
     vectors *= 1 / _STEPS
     if not valid.all():

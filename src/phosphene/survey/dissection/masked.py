@@ -15,6 +15,7 @@ from phosphene.panel import Tile
 from phosphene.survey.dissection.concepts import ConceptSet
 from phosphene.survey.dissection.upsampling import Way, upsampling
 from phosphene.survey.facts import LayerFacts
+from phosphene.survey.sweeping.showing import Showing
 
 DARK = 0.2
 """What is left of the light of pixels outside the mask."""
@@ -49,13 +50,14 @@ def masked_tiles(
         fact = facts[layer]
         size = fact.height, fact.width
         ups[layer] = upsampling(way, size, concepts.image_size, fact.input_size, fact.field)
+    showing = Showing(net, layers)
     drawn: dict[tuple[str, int, int], Tile] = {}
     for index in images:
         try:
             photo = concepts.image(index)
         except ImageError:
             continue
-        codes = net.record(net.prepare(photo)[0], layers)[1]
+        codes = showing(net.prepare(photo)[0])
         shown = photo.resize(concepts.image_size[::-1])
         for (layer, unit), indices in wanted.items():
             if index in indices:

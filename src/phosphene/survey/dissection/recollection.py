@@ -18,9 +18,10 @@ from torch import Tensor
 from phosphene.survey.collector import Batch, State
 from phosphene.survey.facts import LayerFacts
 from phosphene.survey.layered import layers_of
+from phosphene.survey.layout import flat_codes
 from phosphene.survey.quantiles.bracket import larger, rank_from_top
 from phosphene.survey.quantiles.multiset import Multiset
-from phosphene.survey.summary import flat_codes, maxima
+from phosphene.survey.summary import maxima
 
 Ints = NDArray[np.int64]
 _WAIT = 1 << 18

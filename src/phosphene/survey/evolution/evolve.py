@@ -3,8 +3,7 @@
 Zeiler & Fergus (ECCV 2014, figure 4) show, for some feature maps of each layer and at eight epochs,
 the strongest image of the training set with its projection: "sudden jumps in appearance result from
 a change in the image from which the strongest activation originates". Here jumps are marked, and
-beside the pictures stand numbers for all units: see `drift`. Each projection is shown by its own
-contrast.
+beside the pictures stand numbers for all units (`drift`). Each projection has its own contrast.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from phosphene.core.network import Network
-from phosphene.core.rules import DECONVNET, SALIENCY, Reversal
-from phosphene.errors import ImageError, NothingToReverse, SettingError, UnitError
+from phosphene.core.rules import DECONVNET, Reversal
+from phosphene.errors import ImageError, SettingError, UnitError
 from phosphene.panel import Panel, Shows
 from phosphene.provenance import versions
 from phosphene.survey.evolution.checkpoints import Checkpoint
@@ -27,6 +26,7 @@ from phosphene.survey.evolution.drift import Drift, drift, filters_of
 from phosphene.survey.evolution.maxima import ImageMaxima
 from phosphene.survey.images import ImageSet
 from phosphene.survey.patches import Patch, patches
+from phosphene.survey.reversible import reversible
 from phosphene.survey.sweep import sweep
 from phosphene.survey.top_patches import TopPatches
 
@@ -144,7 +144,7 @@ def evolve(
         layers: Which; up to five convolutions, evenly through the network, if empty.
         units: By layer which units are drawn; or how many of each layer, chosen at random among
             those that answer at the last checkpoint. The numbers are of all units.
-        rule: The reversed network of the projections.
+        rule: The reversed network of the projections; "saliency" below the first ReLU.
         seed: Of that choice.
         batch: Images at a time.
         tick: Called with the checkpoints done, their number, and which one is looked at.
@@ -241,28 +241,9 @@ def _visit(
         drawn[layer] = [unit for unit in chosen[layer] if peaks[unit].value > 0]
         filters[layer] = filters_of(net, layer, channels)
         maxima[layer] = every.of(layer)[1]
-    return _Visit(maxima, top, filters, _patches(net, images, top, drawn, rule), swept.count)
-
-
-def _patches(
-    net: Network,
-    images: ImageSet,
-    top: TopPatches,
-    drawn: Mapping[str, Sequence[int]],
-    rule: Reversal,
-) -> dict[tuple[str, int], Patch]:
-    try:
-        made = list(patches(net, images, top, drawn, [rule]))
-    except NothingToReverse:
-        if rule == SALIENCY:
-            raise
-        made = []
-        for layer, units in drawn.items():
-            try:
-                made += patches(net, images, top, {layer: units}, [rule])
-            except NothingToReverse:  # below the first ReLU all rules say the same
-                made += patches(net, images, top, {layer: units}, [SALIENCY])
-    return {(patch.layer, patch.channel): patch for patch in made}
+    rules = {layer: (own,) for layer, own in reversible(net, drawn, rule).items()}
+    shown = {(p.layer, p.channel): p for p in patches(net, images, top, drawn, rules)}
+    return _Visit(maxima, top, filters, shown, swept.count)
 
 
 def _choose(
@@ -272,9 +253,8 @@ def _choose(
         order = np.random.default_rng(seed).permutation(alive)[:units]
         return tuple(int(u) for u in np.sort(order))
     wanted = tuple(units.get(layer, ()))
-    for unit in wanted:
-        if not 0 <= unit < channels:
-            raise UnitError(f"layer {layer!r} has units 0 to {channels - 1}, and so no unit {unit}")
+    for unit in (unit for unit in wanted if not 0 <= unit < channels):
+        raise UnitError(f"layer {layer!r} has units 0 to {channels - 1}, and so no unit {unit}")
     return wanted
 
 

@@ -72,19 +72,28 @@ class Bracket:
         self._narrowed = -1
 
     def see(self, maps: Floats, maxima: Floats) -> None:
-        """Take in the maps of an image, (c, n), whose largest values, (c,), are known."""
+        """Take in the maps of an image, (c, n), whose largest values, (c,), are known.
+
+        They may lie in memory by channel or by position (`survey.layout`): what is found is the
+        same.
+        """
         channels, n = maps.shape
         if not self.count:
             self._begin(maps)
-        counts = np.zeros(channels, np.int64)
-        values = []
-        step = max(1, _TOGETHER // max(n, 1))
-        for start in range(0, channels, step):
-            at = slice(start, start + step)
-            self._watch_floor(maps[at], at)
-            counts[at], found = self._inside(maps[at], maxima[at], at)
-            values.append(found)
-        self.kept.add(counts, np.concatenate(values))
+        if not maps.flags.c_contiguous:  # all channels at a time, as they lie together
+            everyone = slice(0, channels)
+            self._watch_floor(maps, everyone)
+            self.kept.add(*self._inside(maps, maxima, everyone))
+        else:
+            counts = np.zeros(channels, np.int64)
+            values = []
+            step = max(1, _TOGETHER // max(n, 1))
+            for start in range(0, channels, step):
+                at = slice(start, start + step)
+                self._watch_floor(maps[at], at)
+                counts[at], found = self._inside(maps[at], maxima[at], at)
+                values.append(found)
+            self.kept.add(counts, np.concatenate(values))
         self.count += n
         if self.kept.pending > max(_WAIT, self.kept.values.size):
             self.settle()
@@ -176,34 +185,21 @@ class Bracket:
 
     def _inside(self, maps: Floats, maxima: Floats, at: slice) -> tuple[Ints, Floats]:
         """Count what lies outside, and return what does not: how many of each, and the values."""
-        low, high, n = self.low[at], self.high[at], maps.shape[1]
+        low, high = self.low[at], self.high[at]
         # Values at the floor are not even counted.
         bar = np.where(low == self.floor[at], np.nextafter(low, _ALL), low)
-        counts = np.zeros(len(low), np.int64)
-        rows = np.flatnonzero(maxima >= bar)
-        if not len(rows):
-            return counts, np.empty(0, np.float32)
-        some = maps if 2 * len(rows) > len(low) else maps[rows]
-        if some is maps:
-            rows = np.arange(len(low))
-        places = np.flatnonzero(some >= bar[rows, None])
-        number = np.diff(np.searchsorted(places, np.arange(len(rows) + 1) * n))
-        owner, value = np.repeat(rows, number), some.ravel()[places] + np.float32(0)
-        limit, outside = np.repeat(low[rows], number), None
-        if (tie := value == limit).any():
-            self.at_low[at] += np.bincount(owner[tie], minlength=len(low))
-            outside = tie
+        owner, value = _from(bar, maps, maxima)
+        if (outside := value == low[owner]).any():
+            self.at_low[at] += np.bincount(owner[outside], minlength=len(low))
         if np.isfinite(high).any():
-            limit = np.repeat(high[rows], number)
+            limit = high[owner]
             over = value > limit
             self.above[at] += np.bincount(owner[over], minlength=len(low))
             self.at_high[at] += np.bincount(owner[value == limit], minlength=len(low))
-            outside = (value >= limit) | tie
-        if outside is not None:
+            outside |= value >= limit
+        if outside.any():
             owner, value = owner[~outside], value[~outside]
-            return np.bincount(owner, minlength=len(low)), value
-        counts[rows] = number
-        return counts, value
+        return np.bincount(owner, minlength=len(low)), value
 
     def _narrow(self, block: Ints, rows: Floats, low: Floats, high: Floats) -> Floats:
         """Set the limits of channels, (m,), and count what of their rows lies outside."""
@@ -227,9 +223,48 @@ class Bracket:
         return np.where(self.low == self.floor, rest, self.at_low)
 
 
+def _from(bar: Floats, maps: Floats, maxima: Floats) -> tuple[Ints, Floats]:
+    """Find the values of maps, (c, n), from a limit for each on: their channels and themselves.
+
+    They come channel after channel, and of each in the order of its positions.
+    """
+    channels, n = maps.shape
+    if not maps.flags.c_contiguous:
+        return _from_rows(bar, maps.T, maxima)
+    rows = np.flatnonzero(maxima >= bar)
+    if not len(rows):
+        return rows, np.empty(0, np.float32)
+    some = maps if 2 * len(rows) > channels else maps[rows]
+    if some is maps:
+        rows = np.arange(channels)
+    places = np.flatnonzero(some >= bar[rows, None])
+    number = np.diff(np.searchsorted(places, np.arange(len(rows) + 1) * n))
+    return np.repeat(rows, number), some.ravel()[places] + np.float32(0)
+
+
+def _from_rows(bar: Floats, rows: Floats, maxima: Floats) -> tuple[Ints, Floats]:
+    """Find the same in (n, c), whose channels lie together."""
+    n, channels = rows.shape
+    if not (maxima >= bar).any():
+        return np.empty(0, np.int64), np.empty(0, np.float32)
+    step = max(1, _TOGETHER // channels)
+    owners, values = [], []
+    for start in range(0, n, step):
+        some = rows[start : start + step]
+        places = np.flatnonzero(some >= bar)
+        values.append(some.ravel()[places])
+        owners.append(places.astype(np.uint32) % np.uint32(channels))
+    owner, value = np.concatenate(owners), np.concatenate(values)
+    # A stable sort of small numbers goes through them once for each byte.
+    order = np.argsort(owner.astype(np.uint16) if channels <= 1 << 16 else owner, kind="stable")
+    return owner[order].astype(np.int64), value[order] + np.float32(0)
+
+
 def larger(maps: Floats, maxima: Floats, low: Floats) -> tuple[Ints, Floats]:
     """Find the values of maps, (c, n), above a limit for each: their channels and themselves."""
     n = maps.shape[1]
+    if not maps.flags.c_contiguous:
+        return _from_rows(np.nextafter(low, _ALL), maps.T, maxima)
     candidates = np.flatnonzero(maxima > low)
     numbers, values = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
     step = max(1, _TOGETHER // max(n, 1))

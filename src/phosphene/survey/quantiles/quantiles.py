@@ -17,12 +17,13 @@ from torch import Tensor
 from phosphene.errors import SettingError, UnitError
 from phosphene.survey.collector import Batch, State
 from phosphene.survey.layered import check_same, entry, layers_of, units_match
+from phosphene.survey.layout import flat_codes
 from phosphene.survey.quantiles.bracket import Bracket
 from phosphene.survey.quantiles.multiset import Floats, Ints
 from phosphene.survey.quantiles.rows import Rows
 from phosphene.survey.quantiles.sample import Sample
 from phosphene.survey.quantiles.second_pass import SecondPass, Sought
-from phosphene.survey.summary import check_finite_maps, flat_codes, maxima, minima
+from phosphene.survey.summary import check_finite_maps, maxima, minima
 
 _WINDOW = ("low", "high", "above", "at_high", "at_low", "floor")
 

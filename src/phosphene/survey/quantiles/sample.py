@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from phosphene.survey.layout import by_position
 from phosphene.survey.quantiles.bracket import rank_from_top
 from phosphene.survey.quantiles.multiset import Floats
 
@@ -36,12 +37,17 @@ class Sample:
 
     def see(self, flat: Tensor, keys: NDArray[np.int64]) -> None:
         """Take in maps, (b, c, n), of images with these keys, (b,)."""
-        numbers = random_numbers(keys, flat.shape[2])
+        n = flat.shape[2]
+        numbers = random_numbers(keys, n).ravel()
         self.count += numbers.size
-        image, place = np.nonzero(numbers < self._numbers.max())
-        fresh, slots = self._enter(numbers[image, place])
-        where = [torch.from_numpy(index[fresh]).to(flat.device) for index in (image, place)]
-        self._values[slots] = flat[where[0], :, where[1]].float().add_(0).cpu().numpy()  # -0 is 0
+        small = np.flatnonzero(numbers < self._numbers.max())
+        fresh, slots = self._enter(numbers[small])
+        where = torch.from_numpy(small[fresh]).to(flat.device)
+        if by_position(flat):
+            found = flat.transpose(1, 2).flatten(0, 1).index_select(0, where)
+        else:
+            found = flat[where // n, :, where % n]
+        self._values[slots] = found.float().cpu().numpy()
 
     def take(self, numbers: Numbers, values: Floats, count: int) -> None:
         """Take in another sample: its random numbers, (m,), values, (m, c), and count."""
@@ -53,11 +59,11 @@ class Sample:
         """Return the sample: random numbers in order, (m,), and values, (m, c)."""
         order = np.argsort(self._numbers)
         order = order[: np.count_nonzero(self._numbers != _FREE)]
-        return self._numbers[order], self._values[order]
+        return self._numbers[order], self._values[order] + np.float32(0)  # -0 is 0
 
     def quantiles(self, level: float) -> Floats:
         """Return the quantile of every channel, (c,)."""
-        values = self._values[self._numbers != _FREE]
+        values = self._values[self._numbers != _FREE] + np.float32(0)
         place = len(values) - rank_from_top(len(values), level)
         found: Floats = np.partition(values, place, axis=0)[place]
         return found

@@ -17,9 +17,10 @@ from torch import Tensor
 from phosphene.errors import UnitError
 from phosphene.survey.collector import Batch, State
 from phosphene.survey.layered import entry
+from phosphene.survey.layout import flat_codes
 from phosphene.survey.quantiles.bracket import Bracket, larger
 from phosphene.survey.quantiles.multiset import Floats, Ints, Multiset
-from phosphene.survey.summary import flat_codes, maxima
+from phosphene.survey.summary import maxima
 
 _WAIT = 1 << 19
 

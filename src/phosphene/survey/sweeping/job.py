@@ -20,12 +20,14 @@ _PLAIN = (str, int, float, bool, type(None))
 
 
 def job_of(net: Network, images: ImageSet, collectors: Mapping[str, Collector], whole: bool) -> Job:
-    """Describe a sweep."""
+    """Describe a sweep; `differing.told_apart` says what tells it from another."""
+    made = {name: (type(c).__name__, settings(c)) for name, c in collectors.items()}
     return {
         "network": f"{net.name} ({weights_of(net)})",
         "preprocessing": f"{net.preprocessing}{', whole photographs' if whole else ''}",
         "images": f"{images.name} ({images.fingerprint})",
-        "collectors": ", ".join(f"{name}: {described(c)}" for name, c in collectors.items()),
+        "layers": ", ".join(dict.fromkeys(name for c in collectors.values() for name in c.layers)),
+        "collectors": json.dumps(made, sort_keys=True) if made else "",
     }
 
 
@@ -45,11 +47,6 @@ def settings(collector: Collector) -> dict[str, Any]:
     names = [name for name in dir(collector) if not name.startswith("_")]
     plain = {name: _plain(getattr(collector, name)) for name in names if name in _fields(collector)}
     return {name: value for name, value in plain.items() if value is not ...}
-
-
-def described(collector: Collector) -> str:
-    """Say what a collector is and what it was made with, in one line."""
-    return f"{type(collector).__name__}({json.dumps(settings(collector), sort_keys=True)})"
 
 
 def weights_of(net: Network) -> str:

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from phosphene.core.network import Network
-from phosphene.core.recording import Recorder
 from phosphene.core.seed import as_maps
 from phosphene.errors import OutOfMemory, out_of_memory
 from phosphene.survey.collector import Batch, Collector
 from phosphene.survey.images import ImageSet
 from phosphene.survey.sweeping.ahead import Group, groups
+from phosphene.survey.sweeping.showing import Showing
 from phosphene.survey.sweeping.standing import Standing
 
 
@@ -68,7 +68,7 @@ def pass_over(
     Returns:
         Whether it came to its end.
     """
-    recorder = Recorder(net, all_layers(collectors))
+    showing = Showing(net, all_layers(collectors))
     before, began = standing.seconds, time.monotonic()
     kept = began
     ended = True
@@ -78,7 +78,7 @@ def pass_over(
     ):
         for group in ready:
             if group.pixels:
-                _see(net, recorder, group, collectors)
+                _see(net, showing, group, collectors)
             standing.note(group.part, group.end, len(group.pixels), group.failed, group.last)
             standing.seconds = before + time.monotonic() - began
             watch.told()
@@ -92,18 +92,19 @@ def pass_over(
 
 
 def images_of(group: Group, net: Network) -> Tensor:
-    """Return a group as the network is shown it: (b, 3, h, w) RGB in [0, 1], on its device."""
+    """Return a group as the network is shown it: (b, 3, h, w) RGB in [0, 1], on its device.
+
+    Like a photograph it lies in memory pixel by pixel, which `Showing` sees to.
+    """
     # Bytes go to the device, a quarter of what floats would be.
     pixels = torch.from_numpy(np.stack(group.pixels)).to(net.device)
-    return (pixels.permute(0, 3, 1, 2).contiguous().float() / 255).to(net.dtype)
+    return (pixels.permute(0, 3, 1, 2).float() / 255).to(net.dtype)
 
 
-def _see(
-    net: Network, recorder: Recorder, group: Group, collectors: Mapping[str, Collector]
-) -> None:
+def _see(net: Network, showing: Showing, group: Group, collectors: Mapping[str, Collector]) -> None:
     try:
         image = images_of(group, net)
-        codes = {name: as_maps(code)[0] for name, code in recorder(image).items()}
+        codes = {name: as_maps(code)[0] for name, code in showing(image).items()}
         keys = torch.tensor(group.keys, dtype=torch.int64)
         batch = Batch(keys, image, codes, group.frames, group.names)
         for collector in collectors.values():

@@ -21,7 +21,8 @@ from torch import Tensor
 from phosphene.errors import OutputError
 from phosphene.image import replacing
 from phosphene.survey.collector import Collector, State
-from phosphene.survey.sweeping.job import Job, differences
+from phosphene.survey.sweeping.differing import told_apart
+from phosphene.survey.sweeping.job import Job
 
 FINISHED = "survey.safetensors"
 _VERSION = "1"
@@ -168,12 +169,10 @@ def take_up(folder: Path, collectors: Mapping[str, Collector], job: Job) -> Stan
     for path, (standing, states, other) in found.items():
         if standing.mark in absorbed:
             continue
-        differing = differences(job, other)
-        if differing:
-            what = " and ".join(differing)
-            kept = "; ".join(f"there it is {other.get(name, 'none')}" for name in differing)
+        if differing := told_apart(job, other):
             raise OutputError(
-                f"{folder} holds a sweep with other {what} ({kept}): give another folder"
+                f"{folder} holds a sweep with {differing}: give another folder, or all that that "
+                "sweep was given"
             )
         for name, collector in collectors.items():
             if states.get(name):
