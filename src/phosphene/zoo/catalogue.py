@@ -4,6 +4,7 @@
 |---|---|
 | `demo` | the small network that comes with phosphene |
 | `alexnet`, `caffenet`, `vgg-m`, `vgg-vd-16`, `zfnet`, `simonyan`, `motion-alexnet` | the papers' |
+| `motion-small` | learns from motion on a laptop |
 | `torchvision:NAME[:WEIGHTS]` | a network of torchvision; `:random` for random weights |
 | `timm:NAME` | a network of timm |
 | `hf:NAME` | an image classifier of transformers: a repository, or a local folder |
@@ -41,6 +42,7 @@ NATIVE = {
     "zfnet": ("zfnet", "zfnet"),
     "simonyan": ("simonyan", "simonyan"),
     "motion-alexnet": ("motion_alexnet", "motion_alexnet"),
+    "motion-small": ("motion_small", "motion_small"),
 }
 # Other packages, by what the names of their networks begin with.
 BORROWED = {"torchvision:": "torchvision", "timm:": "timm", "hf:": "transformers"}
