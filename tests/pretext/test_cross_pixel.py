@@ -108,6 +108,21 @@ def test_only_directions_count_and_the_diagonal_does_not():
     assert float(loss(embedding * 7, flow)) == pytest.approx(float(loss(embedding, flow)), rel=1e-6)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_flow_of_any_length_is_compared_as_printed(kind):
+    # From numbers that underflow in single precision to those that hardly differ.
+    embedding, _ = given(2, 24)
+    generator = torch.Generator().manual_seed(4)
+    flow = torch.rand(2, 24, 2, generator=generator) * 2 - 1
+    flow[:, 12:] = flow[:, :12] * 1.02
+    found = float(CrossPixelLoss(kind)(embedding, flow))
+    every = [
+        literal.loss(kind, e.tolist(), f.tolist(), 0.0036)
+        for e, f in zip(embedding.double(), flow.double(), strict=True)
+    ]
+    assert found == pytest.approx(sum(every) / len(every), rel=2e-6)
+
+
 def test_still_images_learn_nothing_odd():
     embedding, flow = given()
     embedding.requires_grad_()

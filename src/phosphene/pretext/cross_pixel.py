@@ -17,6 +17,7 @@ the derivatives of an image, in closed form, are found while its kernels are at 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import torch
@@ -32,6 +33,9 @@ SIGMA2 = 0.0036
 _SCALE = 0.25
 # Kernels of one image at a time stay in a processor's cache; a GPU wants more to do at once.
 _AT_ONCE_ON_GPU = 16
+# e^-40 is as good as 0 beside the 1 of a pixel itself. Numbers so small that they or their squares
+# lose digits would slow a processor down tenfold.
+_FARTHEST = 40.0
 
 
 class CrossPixelLoss(nn.Module):
@@ -128,12 +132,12 @@ class _Compared(torch.autograd.Function):
         scaled = flow * torch.exp(-log_variance / 2) / math.sqrt(2)
         wants = ctx.needs_input_grad
         step = 1 if unit.device.type == "cpu" else _AT_ONCE_ON_GPU
-        compared = _aligned if kind == "alignment" else _distributed
+        whole = bool(valid.all())  # which spares every image a pass or two
         for start in range(0, len(unit), step):
             part = slice(start, start + step)
             if not bool(says[part].any()):
                 continue
-            found = compared(unit[part], scaled[part], valid[part], kind, wants)
+            found = _COMPARED[kind](unit[part], scaled[part], valid[part], whole, wants)
             total = total + found[0]
             by_variance = by_variance + found[2]
             if found[1] is not None:
@@ -163,101 +167,134 @@ def _flow_kernel(scaled: Tensor) -> Tensor:
     By differences, and not by a product of matrices: what is subtracted there is larger than
     sigma^2 by far.
     """
-    x, y = scaled.unbind(-1)
+    # Rows of neighbours in memory are subtracted three times as fast.
+    x, y = (axis.contiguous() for axis in scaled.unbind(-1))
     apart = (x[:, :, None] - x[:, None, :]).square_()
     other = y[:, :, None] - y[:, None, :]
-    return apart.addcmul_(other, other).neg_().exp_()
-
-
-def _distributed(
-    unit: Tensor, scaled: Tensor, valid: Tensor, kind: Kind, wants: tuple[bool, ...]
-) -> Found:
-    """Sum a cross entropy over rows; with its derivatives by unit vectors and by log sigma^2."""
-    kernel = _flow_kernel(scaled)
-    # Values of both kernels lie in [-1/4, 1]: no exponential overflows.
-    by_flow = _rows(kernel, valid)
-    logits = torch.bmm(unit * _SCALE, unit.mT)
-    by_phi = _rows(logits, valid)
-    ours, theirs = (by_phi, by_flow) if kind == "cross-entropy" else (by_flow, by_phi)
-    held = logits if kind == "cross-entropy" else kernel
-    # -sum_q T log S = log Z - sum_q T L, as every row of T sums to 1; L is 0 on the diagonal.
-    held_mean = torch.einsum("bpq,bpq->bp", theirs.share, _hollow(held))
-    entropy = (ours.log_total - held_mean) * valid
-    gradient, by_variance = None, torch.zeros((), dtype=torch.float64, device=unit.device)
-    # By the logits of what is inside the logarithm: S - T. By those of the other: T (c - mean c)
-    # with costs c = -log S.
-    if wants[0] or wants[2]:
-        inside = ours.share - theirs.share
-    if (kind == "cross-entropy" and wants[2]) or (kind == "reversed" and wants[0]):
-        # -held stands for -log S, as what a row has in common falls out.
-        outside = (held_mean[:, :, None] - held).mul_(theirs.share)
-    if wants[0]:
-        slope = _counted(inside if kind == "cross-entropy" else outside, valid)
-        gradient = (slope + slope.mT) @ (unit * _SCALE)
-    if wants[2]:
-        slope = _counted(outside if kind == "cross-entropy" else inside, valid)
-        # dK/d log sigma^2 = -K log K.
-        by_variance = -(slope * torch.special.xlogy(kernel, kernel)).double().sum()
-    return entropy.double().sum(), gradient, by_variance
+    return apart.addcmul_(other, other).clamp_(max=_FARTHEST).neg_().exp_()
 
 
 class _Rows:
-    """Distributions of rows, and the logarithms of what they were divided by, (b, n)."""
+    """Distributions of rows, as exponentials and what they are divided by.
 
-    def __init__(self, share: Tensor, log_total: Tensor) -> None:
-        self.share, self.log_total = share, log_total
+    Exponentials are symmetric and rows differ in their sums alone, so that what the derivatives
+    want of a distribution and its transpose are products of one matrix with a few columns.
+
+    Attributes:
+        raised: (b, n, n) exponentials of the logits, 0 on the diagonal and for pixels that do not
+            count; what was given as logits, in place.
+        total: (b, n) sums of rows, with the pixel's own share, 1.
+        share: (b, n, 1) its reciprocal.
+    """
+
+    def __init__(self, logits: Tensor, valid: Tensor, whole: bool) -> None:
+        # Values of both kernels lie in [-1/4, 1]: no exponential overflows.
+        self.raised = logits.exp_()
+        self.raised.diagonal(dim1=1, dim2=2).zero_()
+        if not whole:
+            self.raised.mul_(valid[:, None, :]).mul_(valid[:, :, None])
+        self.total = self.raised.sum(2).add_(1)
+        self.share = self.total.reciprocal()[:, :, None]
 
 
-def _rows(logits: Tensor, valid: Tensor) -> _Rows:
-    """Make every row a distribution; pixels that do not count have no share."""
-    share = logits.exp()
-    share.diagonal(dim1=1, dim2=2).fill_(1)
-    if not bool(valid.all()):
-        share.mul_(valid[:, None, :])
-    total = share.sum(2).clamp_(min=1)  # a row that does not count may sum to 0
-    return _Rows(share.div_(total[:, :, None]), total.log())
+def _times(matrix: Tensor, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """Multiply by two sets of columns at once."""
+    both = matrix @ torch.cat((one, other), 2)
+    return both[:, :, : one.shape[2]], both[:, :, one.shape[2] :]
 
 
-def _hollow(logits: Tensor) -> Tensor:
-    """Set the diagonal to its logit, 0, in place."""
-    logits.diagonal(dim1=1, dim2=2).zero_()
-    return logits
+def _cross_entropy(
+    unit: Tensor, scaled: Tensor, valid: Tensor, whole: bool, wants: tuple[bool, ...]
+) -> Found:
+    """Sum -sum_q S_f log S_phi over rows; with its derivatives by vectors and by log sigma^2."""
+    kernel = _flow_kernel(scaled)
+    # dK/d log sigma^2 = -K log K.
+    slope = torch.special.xlogy(kernel, kernel) if wants[2] else None
+    theirs = _Rows(kernel, valid, whole)
+    like_flow, by_flow = _times(theirs.raised, unit, theirs.share * unit)
+    like_flow = like_flow * theirs.share
+    # -sum_q T log S = log Z - sum_q T L, as every row of T sums to 1; L is 0 on the diagonal.
+    mean = _SCALE * (like_flow * unit).sum(2)
+    gradient, by_variance = None, _nothing(unit)
+    if slope is not None:
+        # By the logits of the other: T (c - mean c) with costs c = -log S = -L + const.
+        slope.mul_(theirs.raised)
+        leaning = mean * slope.sum(2) - _SCALE * ((slope @ unit) * unit).sum(2)
+        by_variance = -(theirs.share[:, :, 0] * leaning).double().sum()
+    ours = _Rows(torch.bmm(unit * _SCALE, unit.mT), valid, whole)
+    if wants[0]:
+        # By the logits of what is inside the logarithm: S - T.
+        like, by = _times(ours.raised, unit, ours.share * unit)
+        gradient = torch.addcmul(by, like, ours.share).sub_(like_flow).sub_(by_flow).mul_(_SCALE)
+    return (ours.total.log() - mean).double().sum(), gradient, by_variance
 
 
-def _counted(slope: Tensor, valid: Tensor) -> Tensor:
-    """Drop rows that do not count, and the diagonal, which hangs on nothing."""
-    if not bool(valid.all()):
-        slope = slope * valid[:, :, None]
-    return _hollow(slope)
+def _reversed(
+    unit: Tensor, scaled: Tensor, valid: Tensor, whole: bool, wants: tuple[bool, ...]
+) -> Found:
+    """Sum -sum_q S_phi log S_f over rows; with its derivatives by vectors and by log sigma^2."""
+    kernel = _flow_kernel(scaled)
+    slope = torch.special.xlogy(kernel, kernel) if wants[2] else None
+    theirs = _Rows(torch.bmm(unit * _SCALE, unit.mT), valid, whole)
+    costs = theirs.raised * kernel
+    mean = theirs.share * costs.sum(2, keepdim=True)
+    ours = _Rows(kernel, valid, whole)
+    gradient, by_variance = None, _nothing(unit)
+    if wants[0]:
+        # By the logits of what is outside of the logarithm: T (mean K - K).
+        kept, by_kept = _times(theirs.raised, unit, theirs.share * mean * unit)
+        lost, by_lost = _times(costs, unit, theirs.share * unit)
+        gradient = (kept * mean - lost).mul_(theirs.share).add_(by_kept).sub_(by_lost).mul_(_SCALE)
+    if slope is not None:
+        inside = [
+            (rows.share[:, :, 0] * torch.einsum("bpq,bpq->bp", rows.raised, slope)).double().sum()
+            for rows in (ours, theirs)
+        ]
+        by_variance = inside[1] - inside[0]
+    return (ours.total.log() - mean[:, :, 0]).double().sum(), gradient, by_variance
 
 
 def _aligned(
-    unit: Tensor, scaled: Tensor, valid: Tensor, kind: Kind, wants: tuple[bool, ...]
+    unit: Tensor, scaled: Tensor, valid: Tensor, whole: bool, wants: tuple[bool, ...]
 ) -> Found:
-    """Sum 1 - alignment over images; with its derivatives."""
-    pairs = (valid[:, :, None] & valid[:, None, :]).to(unit.dtype)
-    theirs = _flow_kernel(scaled) * pairs
-    ours = torch.bmm(unit * _SCALE, unit.mT) * pairs
+    """Sum 1 - alignment over images; with its derivatives.
+
+    K_phi = U U^T / 4 is never made: sum K_phi^2 = |U^T U|^2 / 16 and
+    sum K_phi K_f = sum U (K_f U) / 4.
+    """
+    theirs = _flow_kernel(scaled)
+    if not whole:
+        theirs.mul_(valid[:, None, :]).mul_(valid[:, :, None])
+        unit = unit * valid[:, :, None]
     says = valid.any(1)
-
-    def over(a: Tensor, b: Tensor) -> Tensor:
-        return torch.einsum("bpq,bpq->b", a, b).double()
-
     one = torch.ones((), dtype=torch.float64, device=unit.device)
-    squares = torch.where(says, over(ours, ours), one), torch.where(says, over(theirs, theirs), one)
+    inner = unit.mT @ unit
+    # A row at a time in single precision, the sum of rows in double.
+    length = torch.linalg.vector_norm(theirs, dim=2).double().square().sum(1)
+    squares = inner.double().square().sum((1, 2)) * _SCALE**2, length
+    squares = torch.where(says, squares[0], one), torch.where(says, squares[1], one)
     length = (squares[0] * squares[1]).sqrt()
-    alignment = over(ours, theirs) / length
-
-    def slope(own: Tensor, other: Tensor, square: Tensor) -> Tensor:
-        """-d alignment / d own."""
-        by = (alignment / square).to(own.dtype)[:, None, None]
-        return own * by - other / length.to(own.dtype)[:, None, None]
-
-    gradient, by_variance = None, torch.zeros((), dtype=torch.float64, device=unit.device)
+    like = theirs @ unit
+    alignment = _SCALE * (like * unit).double().sum((1, 2)) / length
+    gradient, by_variance = None, _nothing(unit)
     if wants[0]:
-        g = slope(ours, theirs, squares[0])
-        gradient = 2 * _SCALE * torch.bmm(g, unit)
+        # -d alignment / d K_phi = K_phi alignment / |K_phi|^2 - K_f / (|K_phi| |K_f|).
+        own = (_SCALE * alignment / squares[0]).to(unit.dtype)[:, None, None]
+        gradient = 2 * _SCALE * (unit @ inner * own - like / length.to(unit.dtype)[:, None, None])
     if wants[2]:
-        g = slope(theirs, ours, squares[1])
-        by_variance = -(g * torch.special.xlogy(theirs, theirs)).double().sum()
+        slope = torch.special.xlogy(theirs, theirs)
+        own = torch.einsum("bpq,bpq->b", theirs, slope).double() * alignment / squares[1]
+        other = _SCALE * ((slope @ unit) * unit).double().sum((1, 2)) / length
+        by_variance = (other - own).sum()
     return ((1 - alignment) * says).sum(), gradient, by_variance
+
+
+def _nothing(like: Tensor) -> Tensor:
+    return torch.zeros((), dtype=torch.float64, device=like.device)
+
+
+_COMPARED: dict[Kind, Callable[..., Found]] = {
+    "cross-entropy": _cross_entropy,
+    "reversed": _reversed,
+    "alignment": _aligned,
+}
