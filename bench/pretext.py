@@ -13,9 +13,9 @@
 2. *Reading.* Hypercolumns at 512 points against all pixels of 224x224 on the motion AlexNet, with
    the perceptron behind them, there and back; the trunk's pass is counted apart.
 3. *Steps.* Pictures a second of whole updates: the motion AlexNet (cross entropy, 512 pixels,
-   224 px) and VGG-16 FCN-8s (entropy, 10 regions, 224 px), and how long a pass through
-   1.6 million pairs would take at that rate (the thesis does not say how many it made). Where the batch does not fit it is made of parts
-   (`accumulate`), whose rate is what is measured.
+   224 px) and VGG-16 FCN-8s (entropy, 10 regions, 224 px), and how long a pass through 1.6 million
+   pairs would take at that rate (the thesis does not say how many it made). Where the batch does
+   not fit it is made of parts (`accumulate`), whose rate is what is measured.
 
 Times are processor time (of all threads), medians of rounds in which the ways take turns; on a GPU
 they are by the clock. The tables go to `bench/results/pretext.md`.
