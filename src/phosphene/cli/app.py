@@ -31,6 +31,7 @@ from phosphene.cli import (
     models,
     occlude,
     pairs,
+    pretrain,
     segment,
     serve,
     study,
@@ -80,6 +81,13 @@ app.command("describe", help=describe.HELP, no_args_is_help=True)(describe.descr
 app.command("flow", help=flow.HELP, no_args_is_help=True, rich_help_panel=_MOTION)(flow.flow)
 app.add_typer(
     pairs.app, name="pairs", help=pairs.HELP, no_args_is_help=True, rich_help_panel=_MOTION
+)
+app.add_typer(
+    pretrain.app,
+    name="pretrain",
+    help=pretrain.HELP,
+    no_args_is_help=True,
+    rich_help_panel=_MOTION,
 )
 app.add_typer(
     worlds.app, name="worlds", help=worlds.HELP, no_args_is_help=True, rich_help_panel=_MOTION

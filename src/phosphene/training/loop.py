@@ -73,7 +73,8 @@ def train(
             PyTorch's own generators, which are seeded.
         recipe: How.
         measure: Says how good the module (in evaluation mode) is, after every epoch; more is
-            better. The module ends with the best epoch's weights. `None`: with the last's.
+            better. Every process calls it, and the first one's number counts. The module ends with
+            the best epoch's weights. `None`: with the last's.
         folder: Where the state is kept, and a run that was stopped is taken up; `None` for
             nowhere.
         keep: Numbers of epochs whose weights stay as `epoch-NNN.safetensors` in the folder; 0 are
@@ -185,7 +186,9 @@ def _close(run: Run, measure: Measure | None, each: Callable[[Epoch], None] | No
     at.epoch += 1
     if measure is not None:
         run.module.eval()
-        measured = agreed(lambda: measure(run.module))
+        # All measure, as what is measured may be spread over them; the first one's number counts.
+        found = measure(run.module)
+        measured = agreed(lambda: found)
         assert measured is not None
         known = [e.measured for e in at.history if e.measured is not None]
         if not known or measured > max(known):
