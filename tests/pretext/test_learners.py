@@ -25,7 +25,6 @@ from phosphene.pretext.learners import (
     PixelLearner,
     RotationLearner,
     SupervisedLearner,
-    loss_of,
 )
 from phosphene.pretext.pair_batches import PairBatches
 from phosphene.pretext.pixel_network import PixelNetwork
@@ -35,6 +34,10 @@ from phosphene.worlds.cubes import single_cube
 from phosphene.zoo.fcn import Fcn
 
 SIZE = 32
+
+
+def loss_of(learner: nn.Module, batch: Batch) -> Tensor:
+    return learner(batch)
 
 
 def backbone() -> Network:

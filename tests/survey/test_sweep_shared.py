@@ -21,10 +21,11 @@ from phosphene.core.preprocessing import Preprocessing
 from phosphene.errors import NetworkError, OutOfMemory, OutputError, PhospheneError, SettingError
 from phosphene.survey.images import open_images
 from phosphene.survey.sweep import sweep
-from phosphene.survey.sweeping import launching, sharing
+from phosphene.survey.sweeping import sharing
 from phosphene.survey.sweeping.board import Board
 from phosphene.survey.sweeping.sending import sendable
 from phosphene.survey.sweeping.standing import Standing, keep, read, settle, state_path, take_up
+from phosphene.training import launching
 from phosphene.zoo.demo import demo
 from tests.survey.image_files import folder
 from tests.survey.totals import Totals, alike
@@ -89,7 +90,7 @@ def test_processes_that_others_have_started(tmp_path: Path, single_thread: None)
         "import sys\n"
         "from phosphene.survey.images import open_images\n"
         "from phosphene.survey.sweep import sweep\n"
-        "from phosphene.survey.sweeping.launching import leads\n"
+        "from phosphene.training.launching import leads\n"
         "from phosphene.zoo.demo import demo\n"
         "from tests.survey.totals import Totals\n"
         "t = Totals(('conv1', 'relu3'))\n"

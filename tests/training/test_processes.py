@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from phosphene.errors import SettingError
 from phosphene.training.batches import Shuffled
 from phosphene.training.free_norm import FreeNorm
+from phosphene.training.launching import quiet
 from phosphene.training.loop import train
 from phosphene.training.processes import (
     agreed,
     fabric_of,
     gathered,
-    quiet,
     rank,
     ranks,
     shared_mean,

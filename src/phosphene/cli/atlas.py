@@ -88,9 +88,6 @@ Maximise = Annotated[
 Seeds = Annotated[
     int, typer.Option(min=1, metavar="N", rich_help_panel=_HOW, help="How many of each unit.")
 ]
-Batch = Annotated[
-    int, typer.Option(min=1, metavar="N", rich_help_panel=_HOW, help="Images at a time.")
-]
 Workers = Annotated[
     int,
     typer.Option(min=1, metavar="N", rich_help_panel=_HOW,
@@ -113,7 +110,7 @@ def atlas(
     concepts: Concepts = None,
     maximise: Maximise = "quick",
     seeds: Seeds = 2,
-    batch: Batch = 16,
+    batch: options.Batch = 16,
     workers: Workers = 1,
     out: Out = Path("atlas"),
     json: options.AsJson = False,

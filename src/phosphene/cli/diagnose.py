@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phosphene.cli import asking, options
-from phosphene.cli.evolution import Batch, Images, Run, images_given, place_of, run_given
+from phosphene.cli import options
+from phosphene.cli.evolution import Batch, Images, OutPage, Run, images_given, place_of, run_given
 from phosphene.cli.grouped import grouped
 from phosphene.cli.options import say
 
@@ -46,10 +46,7 @@ def diagnose(
         bool, typer.Option("--strict", help="Leave with exit code 1 if there is a fault.")
     ] = False,
     batch: Batch = 16,
-    out: Annotated[
-        str, typer.Option("--out", "-o", metavar="OUT", rich_help_panel=asking.RESULT,
-                          help="OUT.html, OUT.png, or OUT/ for a folder with every tile."),
-    ] = "diagnosis.html",
+    out: OutPage = "diagnosis.html",
     json: options.AsJson = False,
     *,
     network: options.NetworkOptions,

@@ -85,9 +85,6 @@ Counting = Annotated[
     typer.Option(rich_help_panel=_HOW,
                  help="Active area: of images that hold the category; lite: that meet it."),
 ]  # fmt: skip
-Batch = Annotated[
-    int, typer.Option(min=1, metavar="N", rich_help_panel=_HOW, help="Images at a time.")
-]
 Workers = Annotated[
     int, typer.Option(min=1, metavar="N", rich_help_panel=_HOW, help="Processes, or GPUs.")
 ]
@@ -101,10 +98,6 @@ Shown = Annotated[
     typer.Option(min=0, metavar="N", rich_help_panel=_RESULT,
                  help="Detectors of each layer to show with their strongest images."),
 ]  # fmt: skip
-Out = Annotated[
-    Path,
-    typer.Option("--out", "-o", metavar="DIR", rich_help_panel=_RESULT, help="Folder to write to."),
-]
 Export = Annotated[
     Path | None,
     typer.Option(metavar="DIR", rich_help_panel=_RESULT,
@@ -122,11 +115,11 @@ def dissect(
     minimum: Minimum = 0.04,
     upsampling: Upsampling = "centred",
     counting: Counting = "original",
-    batch: Batch = 8,
+    batch: options.Batch = 8,
     workers: Workers = 1,
     memory: Memory = 512,
     shown: Shown = 8,
-    out: Out = Path("dissection"),
+    out: options.OutFolder = Path("dissection"),
     export: Export = None,
     json: options.AsJson = False,
     *,

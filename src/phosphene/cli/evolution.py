@@ -45,6 +45,11 @@ Images = Annotated[
                  "demo:N for N drawn scenes."),
 ]  # fmt: skip
 Batch = Annotated[int, typer.Option(min=1, metavar="N", help="Images at a time.")]
+OutPage = Annotated[
+    str,
+    typer.Option("--out", "-o", metavar="OUT", rich_help_panel=asking.RESULT,
+                 help="OUT.html, OUT.png, or OUT/ for a folder with every tile."),
+]  # fmt: skip
 
 
 @grouped
@@ -70,10 +75,7 @@ def evolution(
     ] = "deconvnet",
     seed: asking.Seed = 0,
     batch: Batch = 16,
-    out: Annotated[
-        str, typer.Option("--out", "-o", metavar="OUT", rich_help_panel=asking.RESULT,
-                          help="OUT.html, OUT.png, or OUT/ for a folder with every tile."),
-    ] = "evolution.html",
+    out: OutPage = "evolution.html",
     json: options.AsJson = False,
     *,
     network: options.NetworkOptions,

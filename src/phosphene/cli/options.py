@@ -84,6 +84,15 @@ AsJson = Annotated[
                  rich_help_panel="The result"),
 ]  # fmt: skip
 
+Batch = Annotated[
+    int, typer.Option(min=1, metavar="N", rich_help_panel="How", help="Images at a time.")
+]
+OutFolder = Annotated[
+    Path,
+    typer.Option("--out", "-o", metavar="DIR", rich_help_panel="The result",
+                 help="Folder to write to."),
+]  # fmt: skip
+
 # Files that hold a network with its weights.
 _WHOLE = (".caffemodel", ".mat", ".pt", ".pth", ".pt2", ".safetensors")
 

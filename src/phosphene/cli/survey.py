@@ -80,9 +80,6 @@ Whole = Annotated[
     typer.Option("--whole", rich_help_panel=_HOW,
                  help="Show the network whole photographs, not their centre crops."),
 ]  # fmt: skip
-Batch = Annotated[
-    int, typer.Option(min=1, metavar="N", rich_help_panel=_HOW, help="Images at a time.")
-]
 Workers = Annotated[
     int,
     typer.Option(min=1, metavar="N", rich_help_panel=_HOW,
@@ -104,10 +101,6 @@ Rule = Annotated[
     typer.Option("--rule", "-r", metavar="RULE", rich_help_panel=_RESULT,
                  help="Reversed network beside the patches: deconvnet, guided, saliency, ..."),
 ]  # fmt: skip
-Out = Annotated[
-    Path,
-    typer.Option("--out", "-o", metavar="DIR", rich_help_panel=_RESULT, help="Folder to write to."),
-]
 
 
 @grouped
@@ -119,12 +112,12 @@ def survey(
     top: Top = 9,
     exact: Exact = False,
     whole: Whole = False,
-    batch: Batch = 16,
+    batch: options.Batch = 16,
     workers: Workers = 1,
     every: Every = 120.0,
     shown: Shown = 6,
     rule: Rule = "deconvnet",
-    out: Out = Path("survey"),
+    out: options.OutFolder = Path("survey"),
     json: options.AsJson = False,
     *,
     network: options.NetworkOptions,
@@ -194,7 +187,7 @@ def _finished(
     """Store what was found; of several processes the first does."""
     from phosphene.errors import ImageError
     from phosphene.survey.store import store
-    from phosphene.survey.sweeping.launching import leads
+    from phosphene.training.launching import leads
 
     if not leads():
         return None

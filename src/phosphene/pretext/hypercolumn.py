@@ -20,11 +20,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from phosphene.core.maps import fields_of
 from phosphene.core.network import Network
 from phosphene.core.receptive_field import ReceptiveField
 from phosphene.core.record import Capture, record
 from phosphene.core.recording import Recorder
-from phosphene.errors import SettingError, UnknownLayer
+from phosphene.errors import SettingError
 
 Offset = Literal["centre", "zero"]
 
@@ -61,15 +62,9 @@ class Hypercolumn(nn.Module):
         self.layers = tuple(layers)
         self.offset = offset
         self._addresses = [net.address(layer) for layer in self.layers]
-        self._fields = [_field(net, layer) for layer in self.layers]
         recorder = Recorder(net, self.layers)
         codes = recorder(net.blank())
-        for layer, code in codes.items():
-            if code.ndim != 4:
-                raise UnknownLayer(
-                    f"layer {layer!r} puts out {tuple(code.shape)}, no map: choose convolutions, "
-                    "pools or activations"
-                )
+        self._fields = fields_of(net, self.layers, codes)
         self.widths = tuple(codes[layer].shape[1] for layer in self.layers)
         self._copied = frozenset(net.address(layer) for layer in recorder.copied)
 
@@ -145,13 +140,3 @@ def pixel_grid(size: tuple[int, int], every: int = 1) -> Tensor:
         torch.arange(0, size[0], every), torch.arange(0, size[1], every), indexing="ij"
     )
     return torch.stack((x.flatten(), y.flatten()), dim=1).float()
-
-
-def _field(net: Network, layer: str) -> ReceptiveField:
-    field = net.receptive_field(layer)
-    if field is None or 0 in field.stride:
-        raise UnknownLayer(
-            f"units of layer {layer!r} look at no place of their own, so that it cannot be read "
-            "pixel by pixel: choose a layer of maps"
-        )
-    return field

@@ -166,9 +166,3 @@ class SupervisedLearner(nn.Module):
         scores = self.network(self.preprocessing.normalize(batch.image))
         label = self.class_of[batch.indices.cpu()].to(scores.device)
         return nn.functional.cross_entropy(scores.float(), label)
-
-
-def loss_of(learner: nn.Module, batch: object) -> Tensor:
-    """Call a learner, as the training loop wants it."""
-    loss: Tensor = learner(batch)
-    return loss

@@ -20,10 +20,10 @@ from phosphene.survey.facts import LayerFacts, facts_of
 from phosphene.survey.images import ImageSet
 from phosphene.survey.sweeping.folder_lock import locked
 from phosphene.survey.sweeping.job import Job, job_of
-from phosphene.survey.sweeping.launching import launched
 from phosphene.survey.sweeping.passing import Watch, all_layers, pass_over
 from phosphene.survey.sweeping.sharing import Task, among, as_launched, figures, teller
 from phosphene.survey.sweeping.standing import Standing, keep, settle, state_path, take_up
+from phosphene.training.launching import launched
 
 Tick = Callable[[int, int | None], None]
 """Takes how many images are done, and of how many (estimated, or `None`, where that is open)."""

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from phosphene.errors import NotFinite, SettingError
 from phosphene.interruption import interruptible
 from phosphene.training.batches import Batches
-from phosphene.training.processes import agreed, fabric_of, quiet, rank, ranks, summed
+from phosphene.training.launching import quiet
+from phosphene.training.processes import agreed, fabric_of, rank, ranks, summed
 from phosphene.training.recipe import Recipe
 from phosphene.training.run import Epoch, Run
 from phosphene.training.state import save_weights

@@ -6,10 +6,7 @@ gradients are averaged on the way back, so that together they do what one proces
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -19,9 +16,6 @@ from torch import Tensor, distributed
 from phosphene.errors import SettingError
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
-
-# Where Fabric tells the terminal that it starts, in between our progress.
-_TALKERS = ("lightning_fabric.utilities.distributed", "lightning_fabric.utilities.rank_zero")
 
 
 def fabric_of(
@@ -77,23 +71,6 @@ def fabric_of(
         precision=precision,
         strategy=shared,
     )
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Let Fabric only warn, and say nothing of what we know and mean."""
-    before = {logging.getLogger(name): logging.getLogger(name).level for name in _TALKERS}
-    for logger in before:
-        logger.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", message=".*optimizer contains parameters that are not"
-            )
-            yield
-    finally:
-        for logger, level in before.items():
-            logger.setLevel(level)
 
 
 def ranks() -> int:

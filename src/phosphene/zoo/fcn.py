@@ -16,10 +16,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from phosphene.core.maps import fields_of
 from phosphene.core.network import Network
 from phosphene.core.receptive_field import ReceptiveField
 from phosphene.core.record import record
-from phosphene.errors import SettingError, UnknownLayer
+from phosphene.errors import SettingError
 
 VGG_LAYERS = ("pool3", "pool4", "relu7")
 # The authors' "at once" training scales what enters the scores of shallow layers.
@@ -66,16 +67,11 @@ class Fcn(nn.Module):
         self.layers = tuple(layers)
         self.scales = tuple((scales or {}).get(layer, 1.0) for layer in self.layers)
         self._addresses = [net.address(layer) for layer in self.layers]
-        self._fields = [_field(net, layer) for layer in self.layers]
         _, codes = net.record(net.blank(), self.layers)
+        self._fields = fields_of(net, self.layers, codes)
         generator = torch.Generator().manual_seed(seed)
         self.scores = nn.ModuleList()
         for layer in self.layers:
-            if codes[layer].ndim != 4:
-                raise UnknownLayer(
-                    f"layer {layer!r} puts out {tuple(codes[layer].shape)}, no map: choose "
-                    "convolutions, pools or activations"
-                )
             convolution = nn.Conv2d(codes[layer].shape[1], outputs, 1)
             nn.init.normal_(convolution.weight, std=deviation, generator=generator)
             assert convolution.bias is not None
@@ -148,15 +144,6 @@ def _interpolation(
 
 def _size(x: Tensor) -> tuple[int, int]:
     return int(x.shape[2]), int(x.shape[3])
-
-
-def _field(net: Network, layer: str) -> ReceptiveField:
-    field = net.receptive_field(layer)
-    if field is None or 0 in field.stride:
-        raise UnknownLayer(
-            f"units of layer {layer!r} look at no place of their own: choose a layer of maps"
-        )
-    return field
 
 
 def pad_first(module: nn.Module, padding: int = PADDING) -> None:

@@ -21,26 +21,21 @@ from phosphene.pretext.pretraining.presets import run_stages
 from phosphene.pretext.pretraining.results import Pretrained
 from phosphene.pretext.pretraining.running import How
 from phosphene.pretext.pretraining.settings import Setting
+from phosphene.training.launching import hush, launched, quiet
 from phosphene.training.loop import Tick
-from phosphene.training.processes import fabric_of, quiet, rank
+from phosphene.training.processes import fabric_of, rank
 
 Watched = Callable[[], AbstractContextManager[Tick]]
-_TALKERS = ("lightning_fabric.utilities.distributed", "lightning_fabric.utilities.rank_zero")
 _RAISED = re.compile(r"^phosphene\.errors\.(\w+): (.+)$", re.MULTILINE)
 
 
 def found_fabric(how: How) -> Any:
     """Return the Fabric of the processes that torchrun or srun have started; `None` if none."""
-    env = os.environ
-    if "LOCAL_RANK" in env and int(env.get("WORLD_SIZE", 1)) > 1:
-        here = int(env.get("LOCAL_WORLD_SIZE", 1))
-        nodes = int(env["WORLD_SIZE"]) // here
-    elif "SLURM_PROCID" in env and int(env.get("SLURM_NTASKS", 1)) > 1:
-        nodes = int(env.get("SLURM_NNODES", 1))
-        here = int(env["SLURM_NTASKS"]) // nodes
-    else:
+    sizes = launched()
+    if sizes is None:
         return None
-    fabric = fabric_of(how.device, here, nodes, how.precision)
+    here, many = sizes
+    fabric = fabric_of(how.device, here, many // here, how.precision)
     with quiet():
         fabric.launch()
     return fabric
@@ -147,8 +142,7 @@ class _Held:
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Read in a new process before Fabric tells the terminal that it starts.
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-        for name in _TALKERS:
-            logging.getLogger(name).setLevel(logging.WARNING)
+        hush()
         vars(self).update(state)
 
 

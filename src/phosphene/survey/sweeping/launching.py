@@ -1,9 +1,7 @@
-"""Processes: those that torchrun or SLURM has started, and those that Lightning Fabric starts."""
+"""Processes that share a sweep, started from outside or by Lightning Fabric."""
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,18 +10,7 @@ from typing import Any, Literal
 from phosphene.core.network import Network
 from phosphene.errors import PhospheneError, SettingError
 from phosphene.survey.sweeping.board import Board
-
-# Where Fabric tells the terminal that it starts, in between our progress. Importing Fabric sets the
-# level of the logger above these, and leaves theirs alone.
-_TALKERS = ("lightning_fabric.utilities.distributed", "lightning_fabric.utilities.rank_zero")
-
-
-def _hush() -> dict[logging.Logger, int]:
-    """Let Fabric only warn; return what levels its loggers had."""
-    before = {logging.getLogger(name): logging.getLogger(name).level for name in _TALKERS}
-    for logger in before:
-        logger.setLevel(logging.WARNING)
-    return before
+from phosphene.training.launching import hush, quiet
 
 
 @dataclass(frozen=True)
@@ -40,40 +27,14 @@ class _Quiet:
 
 
 def _arrived(work: Callable[[Any], None]) -> _Quiet:
-    _hush()
+    hush()
     return _Quiet(work)
 
 
 def connect(fabric: Any) -> None:
     """Let processes that were started from outside find each other, without a word."""
-    before = _hush()
-    try:
+    with quiet():
         fabric.launch()
-    finally:
-        for logger, level in before.items():
-            logger.setLevel(level)
-
-
-def launched() -> tuple[int, int] | None:
-    """Return how many processes torchrun or SLURM has started, here and in all, if it has."""
-    known = os.environ
-    if {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"} <= known.keys():
-        many, here = int(known["WORLD_SIZE"]), int(known["LOCAL_WORLD_SIZE"])
-    elif {"SLURM_PROCID", "SLURM_NTASKS"} <= known.keys():
-        if known.get("SLURM_JOB_NAME") in ("bash", "interactive"):
-            return None
-        many = int(known["SLURM_NTASKS"])
-        here = many // int(known.get("SLURM_NNODES", 1))
-    else:
-        return None
-    return (here, many) if many > 1 else None
-
-
-def leads() -> bool:
-    """Tell whether this process speaks for all: the first, or the only one."""
-    if launched() is None:
-        return True
-    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", 0))) == 0
 
 
 def launch(fabric: Any, work: Callable[[Any], None], board: Board) -> None:
