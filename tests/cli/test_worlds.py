@@ -108,6 +108,13 @@ def test_pieces_and_drawn_things_with_two_workers(run: Run, desk: Path) -> None:
     ran = run("worlds", "photographs", "-o", "drawn", "--sequences", 1, *SMALL)
     assert ran.code == 0
     assert read_set("drawn").facts["backgrounds"] == "drawn"
+    assert read_set("one").facts["cutouts"] == "pieces"
+    ran = run("worlds", "photographs", "photos", "--drawn", "-o", "over", "--sequences", 2, *SMALL)
+    assert ran.code == 0
+    facts = read_set("over").facts
+    assert (facts["backgrounds"][:7], facts["cutouts"]) == ("3 files", "drawn")
+    name = "clean/photographs_000/frame_0001.png"
+    assert ("over" / Path(name)).read_bytes() != ("one" / Path(name)).read_bytes()
 
 
 def test_interrupted_and_gone_on_with(
@@ -141,6 +148,7 @@ def test_interrupted_and_gone_on_with(
         (("photographs", "photos", "--cutouts", "frames"), 1, "is a photograph without a mask"),
         (("photographs", "photos", "--cutouts", "frames", "--masks", "masks/a"), 1,
          "has no mask"),
+        (("photographs", "photos", "--cutouts", "frames", "--drawn"), 2, "exclude each other"),
         (("photographs", "nowhere"), 1, "there is no file nowhere"),
         (("photographs", "photos", "--size", "480x640"), 1, "50x40 pixels is too small"),
         (("photographs", "--objects", "3-1", "--size", "64"), 1, "3 to 1 objects"),

@@ -59,7 +59,7 @@ def affine(masks: Array, flow: Array, reading: str) -> float:
     return total / len(pixels(flow))
 
 
-def rigid(masks: Array, flow: Array) -> float:
+def rigid(masks: Array, flow: Array, knee: float = 1) -> float:
     total = 0.0
     for mask in masks:
         rows, weights = [], []
@@ -73,7 +73,7 @@ def rigid(masks: Array, flow: Array) -> float:
         for y, x in pixels(flow):
             a, b = x + flow[0, y, x], y + flow[1, y, x]
             off = np.array([a, b, 1]) @ matrix @ np.array([x, y, 1])
-            total += mask[y, x] * smooth_l1(float(off))
+            total += mask[y, x] * smooth_l1(float(off) / knee) * knee
     return total / len(pixels(flow))
 
 

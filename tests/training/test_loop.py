@@ -115,6 +115,20 @@ def test_stopped_and_resumed_is_bit_identical(tmp_path: Path, at: int) -> None:
     assert torch.equal(weights(again), weights(whole))
 
 
+def test_what_is_asked_to_stop_stops_behind_the_update_and_goes_on(tmp_path: Path) -> None:
+    whole, parted = module(), module()
+    expected = train(whole, data(), loss, recipe(2), measure=accuracy)
+    for done in range(1, 16):
+        part = train(
+            parted, data(), loss, recipe(2), measure=accuracy, folder=tmp_path, stop=lambda: True
+        )
+        assert part.interrupted
+        assert len(part.history) == done // 8
+    last = train(parted, data(), loss, recipe(2), measure=accuracy, folder=tmp_path)
+    assert last.history == expected.history
+    assert torch.equal(weights(parted), weights(whole))
+
+
 def test_stopped_keeps_the_best(tmp_path: Path) -> None:
     measured = iter([0.3, 0.9, 0.1, 0.2])
     kept: list[Tensor] = []

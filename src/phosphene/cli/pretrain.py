@@ -152,6 +152,10 @@ def grouping(
     ] = None,
     regions: Annotated[int | None, whole(WHAT, "How many regions.", "5", 2)] = None,
     beta: Annotated[float | None, number(WHAT, "How sharp they are: 10 or 30.", "10")] = None,
+    deviation: Annotated[
+        float | None, number(WHAT, "Of the first weights of scores: how far regions begin apart.",
+                             "0.01")
+    ] = None,
     reading: Annotated[
         Literal["mixed", "weighted"] | None,
         typer.Option(rich_help_panel=WHAT, show_default="mixed",
@@ -166,6 +170,9 @@ def grouping(
         bool, typer.Option("--hartley", rich_help_panel=WHAT,
                            help="Normalize coordinates for the rigid loss.")
     ] = False,
+    knee: Annotated[
+        float | None, number(WHAT, "Of the rigid loss's smooth L1 function; 0.01 is better.", "1")
+    ] = None,
     bins: Annotated[int | None, whole(WHAT, "Of the entropy loss's histograms.", "16", 2)] = None,
     largest: Annotated[
         float | None, number(WHAT, "Flow in pixels that falls into the last of them.", "50")
@@ -180,9 +187,9 @@ def grouping(
 ) -> None:  # fmt: skip
     """Learn to group by flow."""
     own = {
-        "model": model, "regions": regions, "beta": beta, "reading": reading, "through": through,
-        "hartley": hartley or None, "bins": bins, "largest": largest,
-        "magnitude": magnitude or None,
+        "model": model, "regions": regions, "beta": beta, "deviation": deviation,
+        "reading": reading, "through": through, "hartley": hartley or None, "knee": knee,
+        "bins": bins, "largest": largest, "magnitude": magnitude or None,
     }  # fmt: skip
     told = {**learning.told(), **{name: v for name, v in own.items() if v is not None}}
     if preset is None:

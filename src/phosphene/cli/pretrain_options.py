@@ -55,9 +55,10 @@ class Learning:
         int | None, whole(WHAT, "Side of the crops, in pixels.", "the backbone's own", 8)
     ] = None
     augmentation: Annotated[
-        Literal["cross-pixel", "yfcc", "sintel", "validation"] | None,
+        Literal["cross-pixel", "yfcc", "sintel", "cut", "validation"] | None,
         typer.Option(rich_help_panel=WHAT, show_default="cross-pixel; sintel for grouping",
-                     help="What is changed at random: all (first two), all but colors, nothing."),
+                     help="What is changed at random: all (first two), all but colors, cut: crops "
+                          "that are not resized, nothing."),
     ] = None  # fmt: skip
     backbone: Annotated[
         str | None,

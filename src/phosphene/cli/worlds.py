@@ -57,6 +57,7 @@ PHOTOS are what lies behind: photographs, or folders of them. What moves is
   --cutouts frames/ --masks masks/   things in photographs with masks beside
                                      them by the same names, as DAVIS has them
   --cutouts things/                  images with an alpha
+  --drawn                            drawn things
   neither                            irregular pieces of other PHOTOS
 Without PHOTOS, grounds are drawn, and so is what moves. Sequences for testing
 have photographs and things of their own.
@@ -158,6 +159,9 @@ def photographs(
         typer.Option("--skip-empty", rich_help_panel=_WHAT,
                      help="Leave out cut-outs whose mask is empty, instead of refusing them."),
     ] = False,
+    drawn: Annotated[
+        bool, typer.Option("--drawn", rich_help_panel=_WHAT, help="Draw what moves.")
+    ] = False,
     sequences: Sequences = 45,
     frames: Frames = 20,
     size: Size = "240x320",
@@ -171,12 +175,15 @@ def photographs(
     """Make sequences of things that move affinely over photographs."""
     if masks and not cutouts:
         raise typer.BadParameter("--masks go with --cutouts, the photographs they belong to")
+    if drawn and cutouts:
+        raise typer.BadParameter("--drawn things and --cutouts exclude each other")
     low, high = worlds_made.range_of(objects, "--objects")
     from phosphene.image import find
-    from phosphene.worlds.moving_photographs import Series, open_cutouts
+    from phosphene.worlds.moving_photographs import DrawnThings, Series, open_cutouts
 
     backgrounds = tuple(find(photos)) if photos else None
-    things = open_cutouts(cutouts, masks or None, skip_empty=skip_empty) if cutouts else None
+    found = open_cutouts(cutouts, masks or None, skip_empty=skip_empty) if cutouts else None
+    things = DrawnThings() if drawn else found
     series = Series(
         count=sequences,
         test=worlds_made.held_out(making.test, sequences),
@@ -191,7 +198,8 @@ def photographs(
     about = {
         "world": "photographs", "seed": series.seed, "frames": frames, "size": series.size,
         "speed": series.speed, "objects": series.objects,
-        "backgrounds": worlds_made.named(backgrounds), "cutouts": worlds_made.named(things),
+        "backgrounds": worlds_made.named(backgrounds),
+        "cutouts": "pieces" if things is None and backgrounds else worlds_made.named(found),
     }  # fmt: skip
     worlds_made.write(
         out, series, worlds_made.plan_of("photographs", sequences, series.test, about), making

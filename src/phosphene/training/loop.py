@@ -64,6 +64,7 @@ def train(
     fabric: Any = None,
     tick: Tick | None = None,
     each: Callable[[Epoch], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """Train a module, in place.
 
@@ -88,6 +89,7 @@ def train(
             same for all.
         tick: Called with the updates done, their number, and how the run goes.
         each: Called with every epoch.
+        stop: Asked behind every update; one process's yes ends all, as Ctrl-C does.
 
     Raises:
         NotFinite: The loss or a gradient was NaN or infinite; the module keeps the weights from
@@ -110,8 +112,15 @@ def train(
         resumed = place is not None and run.read(place)
         if place is not None and 0 in keep and not resumed and rank() == 0:
             save_weights(module, place / _name(0))
-        while not _ended(run) and not _any(asked()):
-            complete = _epoch(run, data, loss, asked, place, every, tick)
+        stopped = False
+
+        def over() -> bool:
+            nonlocal stopped
+            stopped = _any(asked() or stop())
+            return stopped
+
+        while not (_ended(run) or stopped or _any(asked())):
+            complete = _epoch(run, data, loss, over, place, every, tick)
             if complete:
                 _close(run, measure, each)
                 if place is not None and run.standing.epoch in keep and rank() == 0:
@@ -130,7 +139,7 @@ def _epoch(
     run: Run,
     data: Batches,
     loss: Loss,
-    asked: Callable[[], bool],
+    over: Callable[[], bool],
     place: Path | None,
     every: float,
     tick: Tick | None,
@@ -146,7 +155,7 @@ def _epoch(
         if tick is not None:
             said = f"epoch {at.epoch + 1}, loss {at.total / at.update:.6f}"
             tick(at.epoch * run.updates + at.update, run.recipe.epochs * run.updates, said)
-        if _any(asked()):
+        if over():
             return at.update == run.updates
         # The first one's clock decides for all: what is written is gathered from them.
         if place is not None and _any(rank() == 0 and time.monotonic() - last > every):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from phosphene.errors import SettingError
+from phosphene.errors import FlowError, SettingError
 from phosphene.motion.dataset import Augmentation, View, Window, augment, seen
 from phosphene.motion.flow import Flow
 from phosphene.motion.pair import Pair
@@ -140,3 +140,40 @@ def test_settings_that_cannot_be(setting: dict, says: str) -> None:
 def test_an_unknown_preset() -> None:
     with pytest.raises(SettingError, match="did you mean 'sintel'"):
         Augmentation.preset("sintl")
+
+
+def test_cut_crops_are_parts_of_the_frame_as_it_is() -> None:
+    given = pair(20, 30)
+    cut, rng = Augmentation.preset("cut", 16), np.random.default_rng(0)
+    corners = set()
+    for _ in range(400):
+        view = cut.draw((20, 30), rng)
+        left, top = int(view.window.left), int(view.window.top)
+        corners.add((left, top))
+        sample = seen(given, view)
+        rows, columns = slice(top, top + 16), slice(left, left + 16)
+        turn = np.s_[:, ::-1] if view.window.flipped else np.s_[:, :]
+        vectors = given.flow.vectors[rows, columns][turn]
+        if view.window.flipped:
+            vectors = vectors * (-1, 1)
+        np.testing.assert_array_equal(np.moveaxis(sample.flow.numpy(), 0, 2), vectors)
+        pixels = np.moveaxis(sample.image.numpy() * 255, 0, 2)
+        np.testing.assert_allclose(pixels, given.first[rows, columns][turn], atol=1e-4)
+    # Every place, the last row and column included, comes up.
+    assert corners == {(x, y) for x in range(15) for y in range(5)}
+
+
+def test_a_frame_that_does_not_hold_a_cut_crop_is_refused() -> None:
+    with pytest.raises(FlowError, match="a frame of 30x20 pixels does not hold a crop of 24"):
+        augment(pair(20, 30), np.random.default_rng(0), Augmentation.preset("cut", 24))
+
+
+@pytest.mark.parametrize("name", ["cross-pixel", "sintel", "cut", "validation"])
+def test_what_is_validated_with_draws_nothing(name: str) -> None:
+    still = Augmentation.preset(name, 12).still()
+    one, other = (still.draw((20, 31), np.random.default_rng(seed)) for seed in (0, 1))
+    assert one == other
+    assert not one.window.flipped
+    middle = one.window.left + one.window.side / 2
+    assert middle == pytest.approx(15.5, abs=0.51)
+    assert one.window.side == (12 if name == "cut" else 20)

@@ -22,6 +22,7 @@ LOSSES = {
     "mixed": (AffineLoss(), lambda m, f: literal.affine(m, f, "mixed")),
     "weighted": (AffineLoss("weighted"), lambda m, f: literal.affine(m, f, "weighted")),
     "rigid": (RigidLoss(), literal.rigid),
+    "rigid, a low knee": (RigidLoss(knee=0.01), lambda m, f: literal.rigid(m, f, 0.01)),
     "entropy": (EntropyLoss(16, 50.0), lambda m, f: literal.entropy(m, f, 16, 50.0)),
 }
 ALL = [pytest.param(loss, id=name) for name, (loss, _) in LOSSES.items()]
@@ -48,7 +49,8 @@ def test_its_derivatives_are_right(loss):
     masks, flow = drawn()
     valid = torch.rand(2, 7, 9, generator=torch.Generator().manual_seed(1)) < 0.8
     if isinstance(loss, RigidLoss):
-        loss = RigidLoss(normalized=True)  # raw coordinates are too badly scaled for differences
+        # Raw coordinates are too badly scaled for differences.
+        loss = RigidLoss(normalized=True, knee=loss.knee)
     assert torch.autograd.gradcheck(
         lambda m: loss(m, flow, valid), (masks.requires_grad_(),), atol=1e-5
     )
@@ -202,6 +204,8 @@ def test_what_cannot_be_is_refused():
         AffineLoss("soft")  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="eigenvector, residual"):
         RigidLoss("all")  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="a knee at 0"):
+        RigidLoss(knee=0)
     with pytest.raises(SettingError, match="2 or more"):
         EntropyLoss(1)
     with pytest.raises(SettingError, match="above 0"):

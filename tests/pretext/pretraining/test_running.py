@@ -16,7 +16,7 @@ from PIL import Image
 from torch import nn
 
 from phosphene.errors import FormatError, NotFinite, OutputError, SettingError
-from phosphene.motion.dataset import MemoryPairs
+from phosphene.motion.dataset import Augmentation, MemoryPairs
 from phosphene.motion.flow import Flow
 from phosphene.motion.pair import Pair
 from phosphene.panel import Panel, Tile
@@ -116,7 +116,7 @@ def test_what_is_reopened_answers_as_what_learned(tmp_path, cubes, monkeypatch):
         said.append(answers(began.learner, some_of(began.data.pairs, plain, 3)))
         return found
 
-    plain = running.Augmentation.preset("validation", 40)
+    plain = Augmentation.preset("validation", 40)
     monkeypatch.setattr(running, "_finish", finish)
     setting = CrossPixel(data=cubes, backbone="demo", batch=4, epochs=1, size=40, **PIXELS)
     found = run(setting, tmp_path, how=QUIET)
@@ -276,6 +276,7 @@ def test_what_cannot_be_is_said_in_a_sentence(tmp_path, cubes, small):
         run(told(CrossPixel, cubes, small, epochs=1, seed=1), tmp_path / "run", how=QUIET)
     with pytest.raises(SettingError, match="crops of 40"):
         run(Rotation(data=cubes, backbone="demo", batch=4, size=40), tmp_path / "x", how=QUIET)
+    assert not (tmp_path / "x").exists()
     (tmp_path / "photos").mkdir()
     for i in range(4):
         Image.new("RGB", (32, 32)).save(tmp_path / "photos" / f"{i}.png")

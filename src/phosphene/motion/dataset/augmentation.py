@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from phosphene.errors import SettingError, nearest
+from phosphene.errors import FlowError, SettingError, nearest
 from phosphene.motion.dataset.color import recolored
 from phosphene.motion.dataset.pair_sets import Labels
 from phosphene.motion.dataset.resampling import Window
@@ -44,9 +44,13 @@ class Augmentation:
     its colours are changed. Section 3.3.2 does not give a range for the scale; it is that of
     section 4.4.1. All numbers are uniform in their ranges.
 
+    Interpolated flow belongs, at the edges of things, to neither side. Where that matters (exact
+    flow of small frames) `scale=None` cuts crops out of the frames as they are, along pixels.
+
     Attributes:
         size: Side of the crop, pixels.
-        scale: Lowest and highest ratio of the resized frame's shorter side to the crop's.
+        scale: Lowest and highest ratio of the resized frame's shorter side to the crop's; `None`
+            for no resizing.
         flip: Whether left and right change places in half of all cases.
         hue: Largest shift, of a turn.
         contrast: Lowest and highest factor.
@@ -58,7 +62,7 @@ class Augmentation:
     """
 
     size: int = 224
-    scale: tuple[float, float] = (1.01, 1.5)
+    scale: tuple[float, float] | None = (1.01, 1.5)
     flip: bool = True
     hue: float = 0.1
     contrast: tuple[float, float] = (0.2, 1.8)
@@ -68,7 +72,7 @@ class Augmentation:
     def __post_init__(self) -> None:
         if self.size < 1:
             raise SettingError(f"a crop of {self.size} pixels holds nothing: give 1 or more")
-        if not 1 <= self.scale[0] <= self.scale[1] < np.inf:
+        if self.scale and not 1 <= self.scale[0] <= self.scale[1] < np.inf:
             raise SettingError(
                 f"scales from {self.scale[0]} to {self.scale[1]} cannot be: the frame must hold "
                 "the crop, so that both are 1 or more, the lower first"
@@ -88,7 +92,8 @@ class Augmentation:
 
         Args:
             name: "cross-pixel" (chapter 3), "yfcc" (chapter 4; the same), "sintel" (chapter 4: no
-                change of colour), or "validation" (the middle of the frame; nothing at random).
+                change of colour), "cut" (flips, and crops that are not resized), or "validation"
+                (the middle of the frame; nothing at random).
             size: Side of the crop.
 
         Raises:
@@ -102,26 +107,26 @@ class Augmentation:
             raise SettingError(f"there is no augmentation {name!r}{hint}")
         return replace(PRESETS[name], size=size)
 
+    def still(self) -> Augmentation:
+        """Return what is validated with: the middle of the frame, and nothing at random."""
+        scale = None if self.scale is None else PRESETS["validation"].scale
+        return replace(PRESETS["validation"], size=self.size, scale=scale)
+
     def draw(self, frame: tuple[int, int], rng: np.random.Generator) -> View:
         """Draw how a frame is changed.
 
         Args:
             frame: (h, w) of the frame, pixels.
-            rng: Of which six numbers are taken, whatever is switched off.
+            rng: Of which seven numbers are taken, whatever is switched off.
+
+        Raises:
+            FlowError: The frame does not hold the crop, and is not to be resized.
         """
-        scale, across, down, flip, brightness, contrast = rng.random(6)
-        hue = rng.random()
-        height, width = frame
-        side = min(height, width) / _between(self.scale, scale)
+        scale, across, down, flip, brightness, contrast, hue = rng.random(7)
         if self.centred:
             across = down = 0.5
-        window = Window(
-            across * (width - side),
-            down * (height - side),
-            side,
-            self.size,
-            self.flip and bool(flip < 0.5),
-        )
+        window = self._window(frame, float(scale), float(across), float(down))
+        window = replace(window, flipped=self.flip and bool(flip < 0.5))
         return View(
             window,
             _between((-self.brightness, self.brightness), brightness),
@@ -129,11 +134,29 @@ class Augmentation:
             _between((-self.hue, self.hue), hue),
         )
 
+    def _window(self, frame: tuple[int, int], scale: float, across: float, down: float) -> Window:
+        height, width = frame
+        if self.scale is not None:
+            side = min(height, width) / _between(self.scale, scale)
+            return Window(across * (width - side), down * (height - side), side, self.size)
+        if min(frame) < self.size:
+            raise FlowError(
+                f"a frame of {width}x{height} pixels does not hold a crop of {self.size}: give a "
+                'smaller size, or an augmentation that resizes ("sintel")'
+            )
+        # Every offset from 0 to what is over is as likely as any other.
+        left, top = (
+            min(int(where * (over + 1)), over)
+            for where, over in ((across, width - self.size), (down, height - self.size))
+        )
+        return Window(left, top, self.size, self.size)
+
 
 PRESETS = {
     "cross-pixel": Augmentation(),
     "yfcc": Augmentation(),
     "sintel": Augmentation(hue=0, contrast=(1, 1), brightness=0),
+    "cut": Augmentation(scale=None, hue=0, contrast=(1, 1), brightness=0),
     "validation": Augmentation(
         scale=(1, 1), flip=False, hue=0, contrast=(1, 1), brightness=0, centred=True
     ),

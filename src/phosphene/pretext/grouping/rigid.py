@@ -31,6 +31,11 @@ class RigidLoss(nn.Module):
     Equation 4.8 prints q in place of q', and leaves out the masks and the sum over regions; the
     text says what is meant.
 
+    |beta_l| = 1, so that the constraint's value is of the order of a hundredth where a region holds
+    two cubes: far below R's knee, if that is at 1. All is squared then, and all but a fiftieth of
+    the loss is about what tells cubes from a backdrop. A smaller knee k, R(d) = d^2 / (2k) up to k
+    and |d| - k/2 beyond, leaves more for what tells cubes from each other.
+
     Args:
         through: Where derivatives go: `"eigenvector"` also through beta_l, as the paper; its
             derivative divides by differences of eigenvalues, which vanish for plane, still and
@@ -38,17 +43,26 @@ class RigidLoss(nn.Module):
             `"residual"` takes beta_l for given, which for a squared residual would be exact.
         normalized: Whether coordinates are brought to mean 0 and distance sqrt(2) first, as
             Hartley does and the paper does not: it "hinders convergence".
+        knee: Of R; 1, which is usual, as the paper gives none.
 
     Raises:
-        SettingError: `through` is none of these.
+        SettingError: `through` is none of these, or the knee not above 0.
     """
 
-    def __init__(self, through: Through = "eigenvector", normalized: bool = False) -> None:
+    def __init__(
+        self,
+        through: Through = "eigenvector",
+        normalized: bool = False,
+        knee: float = 1.0,
+    ) -> None:
         super().__init__()
         if through not in get_args(Through):
             raise SettingError(f"through={through!r} is none of {', '.join(get_args(Through))}")
+        if not knee > 0:
+            raise SettingError(f"a knee at {knee:g} makes no smooth L1 function: give one above 0")
         self.through = through
         self.normalized = normalized
+        self.knee = knee
 
     def forward(self, masks: Tensor, flow: Tensor, valid: Tensor | None = None) -> Tensor:
         """Judge regions; see `phosphene.pretext.grouping`."""
@@ -56,7 +70,7 @@ class RigidLoss(nn.Module):
         rows = _rows(at, self.normalized)
         beta = fundamental(at.masks, rows, self.through)
         off = torch.einsum("bnk,blk->bln", rows, beta)
-        robust = F.smooth_l1_loss(off, torch.zeros_like(off), reduction="none")
+        robust = F.smooth_l1_loss(off, torch.zeros_like(off), reduction="none", beta=self.knee)
         return at.mean((at.masks * robust).sum(1)).to(masks.dtype)
 
 

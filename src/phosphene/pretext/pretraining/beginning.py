@@ -26,14 +26,14 @@ class Beginning:
     """All that a run begins with.
 
     Attributes:
-        size: Side of the crops.
+        augmentation: What is changed of what is learned from.
         data: What is learned from.
         backbone: What learns.
         learner: It, with what teaches it.
         validation: What says how good it is; `None` for nothing.
     """
 
-    size: int
+    augmentation: Augmentation
     data: Data
     backbone: Backbone
     learner: nn.Module
@@ -50,7 +50,8 @@ class Beginning:
         backbone = open_backbone(setting.backbone, use, **how)
         size = setting.size or min(backbone.network.preprocessing.input_size)
         data = open_data(setting, size)
-        plain = Augmentation.preset("validation", size)
+        augmentation = Augmentation.preset(setting.augmentation, size)
+        plain = augmentation.still()
         if setting.start == "rescaled":
             images = some_of(data.pairs, plain, _RESCALED_BY).image
             backbone = open_backbone(setting.backbone, use, **how, rescale_by=images)
@@ -69,9 +70,9 @@ class Beginning:
         validation = None
         if data.validation is not None:
             validation = Validation(
-                data.validation, size, setting.batch, setting.loaders, own_share()
+                data.validation, plain, setting.batch, setting.loaders, own_share()
             )
-        return cls(size, data, backbone, learner, validation)
+        return cls(augmentation, data, backbone, learner, validation)
 
     def batches(self, setting: Setting) -> PairBatches:
         """Make the batches of this process; as many an epoch as the whole run shall have."""
@@ -80,7 +81,7 @@ class Beginning:
             some = -(-setting.updates // setting.epochs) * setting.accumulate
         return PairBatches(
             self.data.pairs,
-            Augmentation.preset(setting.augmentation, self.size),
+            self.augmentation,
             setting.batch,
             updates=some,
             workers=setting.loaders,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 import torch
 
 from phosphene.errors import OutputError
-from phosphene.motion.dataset import Augmentation
 from phosphene.pretext.learners import GroupingLearner
 from phosphene.pretext.pretraining import watching
 from phosphene.pretext.pretraining.beginning import Beginning
@@ -98,8 +96,8 @@ def run(
         OutOfMemory: A process that loads was lost.
     """
     how, folder = how or How(), Path(folder)
-    _claim(folder)
-    began = Beginning.of(setting)
+    with _claimed(folder):
+        began = Beginning.of(setting)
     tell = say if rank() == 0 else (lambda text: None)
     for note in began.data.notes:
         tell(note)
@@ -131,6 +129,7 @@ def run(
         fabric=fabric,
         tick=clock,
         each=watch,
+        stop=clock.stop,
     )
     ended = _ended(trained, clock, recipe)
     facts = {**_facts(setting, trained), **teaching.facts()}
@@ -149,16 +148,24 @@ def run(
     return done[0] if done else result
 
 
-def _claim(folder: Path) -> None:
+@contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Make the folder, and take it away again if nothing begins in it."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / STATE).mkdir(exist_ok=True)
+        (folder / STATE).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written to: {error.strerror or error}") from error
+    try:
+        yield
+    except BaseException:
+        for place in (folder / STATE, folder):
+            with suppress(OSError):  # what is not empty stays
+                place.rmdir()
+        raise
 
 
 class _Clock:
-    """Hands the progress on, and ends the run as Ctrl-C would when its time is up."""
+    """Hands the progress on, and says when the time is up."""
 
     def __init__(self, minutes: float | None, tick: Tick | None) -> None:
         self._last = None if minutes is None else time.monotonic() + 60 * minutes
@@ -168,10 +175,10 @@ class _Clock:
     def __call__(self, done: int, total: int, how: str) -> None:
         if self._tick is not None:
             self._tick(done, total, how)
-        if self._last is not None and not self.up and time.monotonic() > self._last:
-            self.up = True
-            if threading.current_thread() is threading.main_thread():
-                signal.raise_signal(signal.SIGINT)
+
+    def stop(self) -> bool:
+        self.up = self._last is not None and time.monotonic() > self._last
+        return self.up
 
 
 def _recipe(setting: Setting, updates: int) -> Recipe:
@@ -196,16 +203,15 @@ def _finish(result: Pretrained, began: Beginning, watch: watching.Watch, how: Ho
     learner, setting, folder = began.learner.cpu().eval(), result.setting, result.folder
     files: dict[str, Path] = {}
     facts = dict(result.facts)
-    batch = some_of(
-        began.data.validation or began.data.pairs, Augmentation.preset("validation", began.size), 2
-    )
+    plain = began.augmentation.still()
+    batch = some_of(began.data.validation or began.data.pairs, plain, 2)
     before = answers(learner, batch)
     taken = absorb(learner)
     if taken:
         apart = check_alike(before, answers(learner, batch))
         facts["normalization"] = f"of {len(taken)} layers absorbed; outputs differ by {apart:.1g}"
     if isinstance(learner, GroupingLearner) and (held := began.data.validation) is not None:
-        whole = Validation(held, began.size, setting.batch, setting.loaders)
+        whole = Validation(held, plain, setting.batch, setting.loaders)
         facts |= region_facts(learner, whole, held.labels(0) is not None)
     learner.requires_grad_(True)
     take_classes(learner, began.backbone, began.data.classes)

@@ -199,9 +199,12 @@ class Grouping(Setting):
         model: What explains the flow of a region.
         regions: How many there are; 5 for Sintel, 10 for YFCC.
         beta: How sharp they are; 10 or 30 in the thesis.
+        deviation: Of the first weights of scores, which the thesis does not give. Where it is
+            small, regions begin as one and part by places; where it is larger, by what is seen.
         reading: Of the affine loss: `"mixed"` as printed, or `"weighted"`.
         through: Where derivatives of the rigid loss go; see `pretext.grouping.rigid`.
         hartley: Whether coordinates are normalized for the rigid loss, which the thesis does not.
+        knee: Of the rigid loss's smooth L1 function; 0.01 tells cubes apart.
         bins: Of the histograms of the entropy loss.
         largest: Flow in pixels that falls into the last of them.
         magnitude: Whether the constant loss looks at the length of the flow alone.
@@ -214,9 +217,11 @@ class Grouping(Setting):
     model: Model = "affine"
     regions: int = 5
     beta: float = BETA
+    deviation: float = 0.01
     reading: Reading = "mixed"
     through: Through = "eigenvector"
     hartley: bool = False
+    knee: float = 1.0
     bins: int = entropies.BINS
     largest: float = entropies.LARGEST
     magnitude: bool = False

@@ -55,7 +55,10 @@ def learner_of(setting: Setting, backbone: Backbone, class_of: Tensor | None = N
     if isinstance(setting, PixelSetting):
         return _pixels(setting, backbone)
     if isinstance(setting, Grouping):
-        fcn = Fcn(net, backbone.layers, setting.regions, backbone.scales, seed=seed)
+        fcn = Fcn(
+            net, backbone.layers, setting.regions, backbone.scales,
+            deviation=setting.deviation, seed=seed,
+        )  # fmt: skip
         return GroupingLearner(fcn, net.preprocessing, _grouping(setting), setting.beta)
     if isinstance(setting, Rotation):
         return RotationLearner(net, last, seed)
@@ -94,7 +97,7 @@ def _grouping(setting: Grouping) -> nn.Module:
     if setting.model == "affine":
         return AffineLoss(setting.reading)
     if setting.model == "rigid":
-        return RigidLoss(setting.through, setting.hartley)
+        return RigidLoss(setting.through, setting.hartley, setting.knee)
     if setting.model == "entropy":
         return EntropyLoss(setting.bins, setting.largest)
     if setting.model == "constant":

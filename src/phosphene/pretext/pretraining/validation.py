@@ -23,12 +23,12 @@ STILL = 0.1
 class Validation:
     """Minus the mean loss over pairs that nothing is learned from; more is better.
 
-    Crops are the middles of frames, unchanged; pixels are drawn once and for all. Of several
+    Crops are the middles of frames; pixels are drawn once and for all. Of several
     processes all take part, each with its share of every batch.
 
     Args:
         pairs: The pairs.
-        size: Side of the crops.
+        augmentation: What is shown of them, with nothing at random.
         batch: Pairs of a batch at most. Batches are of one size, so that some pairs of the end may
             be left out, fewer than there are batches.
         loaders: Processes that read.
@@ -41,7 +41,7 @@ class Validation:
     def __init__(
         self,
         pairs: PairSet,
-        size: int,
+        augmentation: Augmentation,
         batch: int,
         loaders: int = 0,
         share: tuple[int, int] = (0, 1),
@@ -54,7 +54,7 @@ class Validation:
         batches = -(-count // max(batch, several))
         self._batch = count // batches // several * several
         self._pairs, self._loaders, self._share = pairs, loaders, share
-        self._augmentation = Augmentation.preset("validation", size)
+        self._augmentation = augmentation
 
     def batches(self, labels: bool = False) -> Iterator[Batch]:
         """Go through the batches, or this process's share of each."""

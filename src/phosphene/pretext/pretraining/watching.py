@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from phosphene.motion.dataset import Augmentation
 from phosphene.motion.dataset.sample import Batch
 from phosphene.panel import Panel, Plot, Series, Shows
 from phosphene.pretext.pictures import pictures_of
@@ -100,7 +99,7 @@ class Watch:
         self._learner = began.learner
         self._updates = updates
         self._draw = draw
-        plain = Augmentation.preset("validation", began.size)
+        plain = began.augmentation.still()
         # Classes are known of the photographs that are learned from.
         shown = began.data.pairs if began.data.classes else began.data.validation
         pairs = shown or began.data.pairs

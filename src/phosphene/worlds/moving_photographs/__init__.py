@@ -13,10 +13,12 @@ from phosphene.worlds.moving_photographs.files import CutoutFile, open_cutouts
 from phosphene.worlds.moving_photographs.sequence import MovingPhotographs
 from phosphene.worlds.moving_photographs.series import Series
 from phosphene.worlds.moving_photographs.staging import moving_photographs
+from phosphene.worlds.moving_photographs.supply import DrawnThings
 
 __all__ = [
     "Cutout",
     "CutoutFile",
+    "DrawnThings",
     "MovingPhotographs",
     "Series",
     "moving_photographs",

@@ -14,7 +14,7 @@ from phosphene.worlds.moving_photographs.cutout import Cutout
 from phosphene.worlds.moving_photographs.files import CutoutFile
 from phosphene.worlds.moving_photographs.sequence import MovingPhotographs
 from phosphene.worlds.moving_photographs.staging import SPEEDS, Speed, moving_photographs
-from phosphene.worlds.moving_photographs.supply import Photo
+from phosphene.worlds.moving_photographs.supply import Photo, Things
 
 Item = TypeVar("Item")
 
@@ -31,7 +31,8 @@ class Series:
         test: How many of them are for testing.
         seed: Of the series; two of different seeds have no sequence in common.
         backgrounds: Photographs; drawn grounds if `None`.
-        cutouts: Of what moves; pieces of the photographs, or drawn things, if `None`.
+        cutouts: Of what moves, or what makes them (`DrawnThings()`); pieces of the photographs, or
+            drawn things before drawn grounds, if `None`.
         frames: Of every sequence.
         size: (h, w) of a frame, in pixels.
         objects: Least and largest number of things.
@@ -45,7 +46,7 @@ class Series:
     test: int = 0
     seed: int = 0
     backgrounds: tuple[Photo, ...] | None = None
-    cutouts: tuple[Cutout | CutoutFile, ...] | None = None
+    cutouts: tuple[Cutout | CutoutFile, ...] | Things | None = None
     frames: int = 20
     size: tuple[int, int] = (240, 320)
     objects: tuple[int, int] = (1, 3)
@@ -69,10 +70,11 @@ class Series:
         Args:
             index: 0 to `count` - 1; the last `test` are for testing.
         """
-        tested = index >= self.count - self.test
+        tested, given = index >= self.count - self.test, self.cutouts
+        things = given if callable(given) else self._share(given, _folder, tested)
         return moving_photographs(
             self._share(self.backgrounds, lambda photo: "", tested),
-            self._share(self.cutouts, _folder, tested),
+            things,
             (self.seed << 32) + index,
             frames=self.frames,
             size=self.size,
