@@ -48,7 +48,8 @@ def test_regions_are_learned_and_their_network_used(run: Run, cube: str, tmp_pat
     assert ran.out == ""
     for said in (
         "4 of 12 pairs are held out, by sequences", "epoch 2: loss ", "regions and places: ",
-        "overlap with objects", f"use it as -m {out}/network.safetensors",
+        "overlap with objects", "overlap with foreground",
+        f"use it as -m {out}/network.safetensors",
     ):  # fmt: skip
         assert said in ran.err
     listed = run("layers", out / "network.safetensors")

@@ -11,7 +11,7 @@ from torch import nn
 
 from phosphene.errors import NetworkError
 from phosphene.worlds.shapes import CLASSES, batch, scene
-from phosphene.zoo import demo
+from phosphene.zoo import demo, shipped
 from phosphene.zoo.demo import EPOCHS, INPUT_SIZE, MEAN, STD, DemoNet, demo_module, demo_scenes
 
 DATA = resources.files("phosphene.zoo").joinpath("data")
@@ -183,7 +183,7 @@ def test_a_missing_file_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -
     def gone(package: str) -> object:
         raise FileNotFoundError(package)
 
-    monkeypatch.setattr(demo.resources, "files", gone)
+    monkeypatch.setattr(shipped.resources, "files", gone)
     with pytest.raises(NetworkError, match=r"'demo\.safetensors' is missing"):
         demo_module()
     with pytest.raises(NetworkError, match=r"'scenes\.json' is missing"):
@@ -194,7 +194,8 @@ def test_a_missing_file_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -
 def test_a_damaged_file_is_said_to_be_damaged(
     monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
-    monkeypatch.setattr(demo, "_packaged", lambda name: content)
+    monkeypatch.setattr(shipped, "shipped", lambda name: content)
+    monkeypatch.setattr(demo, "shipped", lambda name: content)
     with pytest.raises(NetworkError, match="damaged"):
         demo_module()
     with pytest.raises(NetworkError, match="damaged"):
@@ -205,7 +206,7 @@ def test_weights_of_another_network_are_refused(monkeypatch: pytest.MonkeyPatch)
     import safetensors.torch
 
     other = safetensors.torch.save({"conv1.weight": torch.zeros(1)})
-    monkeypatch.setattr(demo, "_packaged", lambda name: other)
+    monkeypatch.setattr(shipped, "shipped", lambda name: other)
     with pytest.raises(NetworkError, match="damaged"):
         demo_module()
 

@@ -63,7 +63,10 @@ def _say(found: Pretrained) -> None:
             say(f"time is up before {found.folder} has a whole epoch; the same command goes on",
                 "yellow")  # fmt: skip
         return
-    for name in ("nothing moves in", "regions and places", "overlap with objects"):
+    for name in (
+        "nothing moves in", "regions and places", "overlap with objects",
+        "overlap with foreground",
+    ):  # fmt: skip
         if name in found.facts:
             say(f"{name}: {found.facts[name]}")
     why = {

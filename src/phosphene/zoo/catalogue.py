@@ -5,6 +5,7 @@
 | `demo` | the small network that comes with phosphene |
 | `alexnet`, `caffenet`, `vgg-m`, `vgg-vd-16`, `zfnet`, `simonyan`, `motion-alexnet` | the papers' |
 | `motion-small` | learns from motion on a laptop |
+| `motion-small:cross-pixel`, ... | with weights that come with phosphene |
 | `torchvision:NAME[:WEIGHTS]` | a network of torchvision; `:random` for random weights |
 | `timm:NAME` | a network of timm |
 | `hf:NAME` | an image classifier of transformers: a repository, or a local folder |
@@ -44,9 +45,11 @@ NATIVE = {
     "motion-alexnet": ("motion_alexnet", "motion_alexnet"),
     "motion-small": ("motion_small", "motion_small"),
 }
+# Weights of `motion-small` that come with phosphene.
+SMALL = tuple(f"motion-small:{x}" for x in ("random", "cross-pixel", "rotation", "supervised"))
 # Other packages, by what the names of their networks begin with.
 BORROWED = {"torchvision:": "torchvision", "timm:": "timm", "hf:": "transformers"}
-NAMES = ("demo", *NATIVE)
+NAMES = ("demo", *NATIVE, *SMALL)
 
 # Endings of files that hold a network, or weights that may know theirs.
 _FILES = (".mat", ".pt2", ".pt", ".pth", ".safetensors")
@@ -133,13 +136,17 @@ def _opened(
         network = _with_metadata(opened, weights)
     elif ".py:" in name:
         network = _function("factory", "open_factory")(name, weights)
-    elif weights is not None and Path(name).suffix.lower() in (".caffemodel", *_FILES):
+    elif weights is not None and (
+        name in SMALL or Path(name).suffix.lower() in (".caffemodel", *_FILES)
+    ):
         raise UnknownModel(
             f"{name} brings its own weights: give others with a network that is made by code, "
             "such as file.py:factory"
         )
     elif name.lower().endswith(".caffemodel"):
         network = _function("caffe", "open_caffe")(Path(name), prototxt)
+    elif name.startswith("motion-small:") and weights is None:
+        network = _function("motion_small", "learned")(name.partition(":")[2])
     elif name == "demo":
         network = _function("demo", "demo")()
         if weights is not None:

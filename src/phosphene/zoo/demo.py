@@ -22,12 +22,9 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
-from importlib import resources
 from typing import TYPE_CHECKING
 
 import numpy as np
-import safetensors
-import safetensors.torch
 import torch
 from PIL import Image
 from torch import nn
@@ -35,6 +32,7 @@ from torch import nn
 from phosphene.errors import NetworkError
 from phosphene.worlds.shapes import CLASSES, Scene, scene
 from phosphene.zoo.blocks import Chain, response_norm
+from phosphene.zoo.shipped import damaged, load_shipped, shipped
 
 if TYPE_CHECKING:
     from phosphene.core.network import Network
@@ -95,22 +93,6 @@ class DemoNet(Chain):
         )
 
 
-def _packaged(name: str) -> bytes:
-    try:
-        return resources.files("phosphene.zoo").joinpath("data", name).read_bytes()
-    except OSError as error:
-        raise NetworkError(
-            f"phosphene's own file {name!r} is missing from the installation ({error}); "
-            "install phosphene again"
-        ) from error
-
-
-def _damaged(name: str, error: Exception) -> NetworkError:
-    return NetworkError(
-        f"phosphene's own file {name!r} is damaged ({error}); install phosphene again"
-    )
-
-
 def demo_module(epoch: int | None = None) -> DemoNet:
     """Build the demo network with its trained weights.
 
@@ -124,15 +106,10 @@ def demo_module(epoch: int | None = None) -> DemoNet:
         kept = ", ".join(map(str, EPOCHS))
         raise NetworkError(f"the demo network has no checkpoint of epoch {epoch}; it has {kept}")
     name = "demo.safetensors" if epoch is None else f"demo_epoch_{epoch:02d}.safetensors"
-    stored = _packaged(name)
     # Skipping the random start leaves torch's generator as it was.
     with torch.device("meta"):
         module = DemoNet()
-    try:
-        weights = {key: value.float() for key, value in safetensors.torch.load(stored).items()}
-        module.load_state_dict(weights, assign=True)
-    except (safetensors.SafetensorError, RuntimeError, ValueError, KeyError) as error:
-        raise _damaged(name, error) from error
+    load_shipped(module, name)
     return module.requires_grad_(True).eval()
 
 
@@ -162,16 +139,16 @@ def demo_scenes() -> list[Scene]:
     """
     listing = "scenes.json"
     try:
-        entries = json.loads(_packaged(listing))["scenes"]
+        entries = json.loads(shipped(listing))["scenes"]
     except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(listing, error) from error
+        raise damaged(listing, error) from error
     opened = []
     for entry in entries:
         try:
-            with Image.open(io.BytesIO(_packaged(entry["file"]))) as photograph:
+            with Image.open(io.BytesIO(shipped(entry["file"]))) as photograph:
                 image = np.array(photograph.convert("RGB"))
         except OSError as error:
-            raise _damaged(entry["file"], error) from error
+            raise damaged(entry["file"], error) from error
         drawn = scene(entry["seed"], size=INPUT_SIZE, label=CLASSES.index(entry["class"]))
         opened.append(replace(drawn, image=image))
     return opened

@@ -12,6 +12,11 @@ conv5_1, conv5_2     96 @ 3x3      relu5_1, relu5_2
 ```
 
 There are no classes; it ends at relu5_2, at one sixteenth of the input's size, whatever that is.
+
+Four sets of weights come with phosphene, to be compared (`motion-small:cross-pixel` and so on): one
+random start, and what it became by cross-pixel flow similarity of drawn things that move, by
+telling which way up drawn scenes are, and by telling their ten classes. `tools/train_small.py` made
+them; their record is `data/small.json`. They are stored in half precision.
 """
 
 from __future__ import annotations
@@ -23,12 +28,17 @@ from torch import nn
 
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Preprocessing
+from phosphene.errors import UnknownModel, nearest
 from phosphene.zoo.blocks import Chain, build
+from phosphene.zoo.shipped import load_shipped
 
 WIDTHS = (24, 48, 64, 96, 96)
 INPUT_SIDE = 96
 LAYERS = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
 """Those that a hypercolumn reads, and that scores of regions are made from."""
+
+LEARNED = ("random", "cross-pixel", "rotation", "supervised")
+"""What the weights that come with phosphene have learned; `random` is where the others began."""
 
 
 class MotionSmall(Chain):
@@ -74,8 +84,31 @@ def motion_small(
         FormatError: The weights cannot be read or do not fit.
     """
     module = build(lambda: MotionSmall(batch_norm), _he, seed, weights)
-    own = Preprocessing((INPUT_SIDE, INPUT_SIDE), mean=(0.5,) * 3, std=(0.25,) * 3)
-    return Network(module, preprocessing or own, name="motion-small")
+    return Network(module, preprocessing or _OWN, name="motion-small")
+
+
+def learned(what: str) -> Network:
+    """Open the small network with weights that come with phosphene.
+
+    Args:
+        what: One of `LEARNED`.
+
+    Raises:
+        UnknownModel: It is none of these.
+        NetworkError: The file is missing or damaged.
+    """
+    if what not in LEARNED:
+        raise UnknownModel(
+            f"motion-small has learned no {what!r}{nearest(what, LEARNED)}: take one of "
+            f"{', '.join(LEARNED)}"
+        )
+    with torch.device("meta"):
+        module = MotionSmall()
+    load_shipped(module, f"small_{what.replace('-', '_')}.safetensors")
+    return Network(module.eval(), _OWN, name=f"motion-small:{what}")
+
+
+_OWN = Preprocessing((INPUT_SIDE, INPUT_SIDE), mean=(0.5,) * 3, std=(0.25,) * 3)
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from phosphene.zoo.catalogue import NATIVE
+from phosphene.zoo.catalogue import NATIVE, SMALL
 
 FILES = (
     ("FILE.caffemodel", "Caffe, with FILE.prototxt or deploy.prototxt beside it"),
@@ -48,10 +48,15 @@ def installed(package: str) -> bool:
 
 def own_networks() -> list[Entry]:
     """List phosphene's own networks."""
-    size = resources.files("phosphene.zoo").joinpath("data", "demo.safetensors")
-    with resources.as_file(size) as file:
-        demo = Entry("demo", "come with phosphene", True, file.stat().st_size / 1e6, "MIT")
-    return [demo, *(Entry(name, "random, or --weights FILE") for name in NATIVE)]
+    files = {"demo": "demo.safetensors"}
+    for name in SMALL:
+        files[name] = f"small_{name.partition(':')[2].replace('-', '_')}.safetensors"
+    found = []
+    for name, file in files.items():
+        with resources.as_file(resources.files("phosphene.zoo").joinpath("data", file)) as path:
+            size = path.stat().st_size / 1e6
+        found.append(Entry(name, "come with phosphene", True, size, "MIT"))
+    return [found[0], *(Entry(name, "random, or --weights FILE") for name in NATIVE), *found[1:]]
 
 
 def networks_of(prefix: str) -> list[Entry]:

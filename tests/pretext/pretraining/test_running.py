@@ -98,6 +98,7 @@ def test_a_run_ends_in_a_network(tmp_path, cubes, small, kind, more):
     if isinstance(setting, Grouping):
         assert "nats in common" in found.facts["regions and places"]
         assert "over 4 images" in found.facts["overlap with objects"]
+        assert "over 4 images" in found.facts["overlap with foreground"]
         assert again.learner.masks(image).shape == (2, setting.regions, 32, 32)
     with (tmp_path / "log.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -16,6 +16,7 @@ from phosphene.motion.pair import Pair
 from phosphene.pretext.image_folder import ImageFolder
 from phosphene.pretext.pretraining.settings import Setting, Supervised
 
+_IMAGES = "images:"
 _LOOKED_AT = 16
 
 
@@ -87,8 +88,14 @@ def open_data(setting: Setting, size: int) -> Data:
         ImageError: There are no photographs.
         SettingError: The share held out is all or nothing, or the data are fewer than a batch.
     """
-    if isinstance(setting, Supervised):
+    images = setting.data.startswith(_IMAGES)
+    if isinstance(setting, Supervised) or (images and not setting.flow):
         return _photographs(setting, size)
+    if images:
+        raise FlowError(
+            f"{setting.system} learns from flow, and {setting.data} are single photographs: give "
+            "pairs (`phosphene pairs build` makes them of videos)"
+        )
     pairs: PairSet = open_pairs(setting.data)
     notes = list(pairs.skipped)
     validation: PairSet | None = None
@@ -101,12 +108,13 @@ def open_data(setting: Setting, size: int) -> Data:
     return _checked(setting, size, pairs, validation, notes)
 
 
-def _photographs(setting: Supervised, size: int) -> Data:
-    folder = ImageFolder.open(setting.data)
+def _photographs(setting: Setting, size: int) -> Data:
+    told = isinstance(setting, Supervised)
+    folder = ImageFolder.open(setting.data.removeprefix(_IMAGES))
     kept, left = folder, None
     if setting.validation:
-        left = ImageFolder.open(setting.validation)
-        if left.classes != folder.classes:
+        left = ImageFolder.open(setting.validation.removeprefix(_IMAGES))
+        if told and left.classes != folder.classes:
             raise SettingError(
                 f"{setting.validation} has other classes than {setting.data}: give folders of the "
                 "same names"
@@ -114,6 +122,8 @@ def _photographs(setting: Supervised, size: int) -> Data:
     elif setting.held_out:
         kept, left = folder.split(setting.held_out, setting.seed)
     found = _checked(setting, size, kept, left, [])
+    if not told:
+        return found
     labels = None
     if left is not None:
         chosen = found.validation

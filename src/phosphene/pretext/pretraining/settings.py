@@ -31,7 +31,7 @@ class Setting:
     Attributes:
         system: What the command line calls it.
         data: What is learned from: pairs as `motion.dataset.open_pairs` opens them, or a folder of
-            photographs.
+            photographs (for rotation `images:FOLDER`).
         backbone: What learns: `motion-alexnet`, `vgg-vd-16`, `motion-small`, `demo`, or any model
             that `zoo.catalogue.open_network` opens, with `layers`.
         layers: Layers that are read; the backbone's own if empty.
