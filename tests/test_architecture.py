@@ -34,6 +34,8 @@ MAY_IMPORT = {
     "view": BASE,
     "training": BASE | {"core"},
     "pretext": BASE | {"core", "formats", "zoo", "training", "motion", "worlds"},
+    "transfer": BASE
+    | {"core", "formats", "zoo", "training", "motion", "pretext", "segmentation", "worlds"},
     "survey": BASE | {"core", "saliency", "preimage", "worlds", "zoo", "view", "training"},
     "atlas": BASE | {"core", "zoo", "saliency", "preimage", "worlds", "survey", "view"},
     "studies": BASE
@@ -55,6 +57,7 @@ MAY_IMPORT = {
         "motion",
         "pretext",
         "training",
+        "transfer",
     },
     "__init__": {
         "core",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import nn
-from torch.optim import Adam, AdamW, Optimizer
+from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR
 
 from phosphene.errors import SettingError
@@ -101,6 +101,40 @@ def adam(rate: float = 1e-4, betas: tuple[float, float] = (0.9, 0.999)) -> MakeO
     def make(module: nn.Module) -> Optimizer:
         learned = [p for p in module.parameters() if p.requires_grad]
         return Adam(learned, lr=rate, betas=betas, eps=1e-8)
+
+    return make
+
+
+def sgd(
+    rate: float = 1e-3,
+    decay: float = 0.0,
+    momentum: float = 0.9,
+    *,
+    nesterov: bool = False,
+    biases: tuple[float, float] = (1.0, 1.0),
+) -> MakeOptimizer:
+    """Gradient descent with momentum, as Caffe's solvers and the protocols made with them have it.
+
+    v <- momentum v + g + decay w,  w <- w - rate v; v before the rate, so that a falling rate acts
+    at once, as in PyTorch (Caffe's v holds the rate of its time).
+
+    Args:
+        rate: Step length.
+        decay: Of weights.
+        momentum: Share of a step that goes on.
+        nesterov: Whether the gradient is taken ahead (Sutskever et al., ICML 2013).
+        biases: By what rate and decay are multiplied of all that has one dimension.
+    """
+
+    def make(module: nn.Module) -> Optimizer:
+        weights = [p for p in module.parameters() if p.requires_grad and p.dim() > 1]
+        others = [p for p in module.parameters() if p.requires_grad and p.dim() <= 1]
+        groups = [
+            {"params": weights, "lr": rate, "weight_decay": decay},
+            {"params": others, "lr": rate * biases[0], "weight_decay": decay * biases[1]},
+        ]
+        used = [group for group in groups if group["params"]]
+        return SGD(used, lr=rate, momentum=momentum, nesterov=nesterov)
 
     return make
 
