@@ -47,8 +47,8 @@ CUBES = (
     "--model rigid --deviation 0.05 --pictures 4"
 )
 ENTROPY = (
-    f"pretrain grouping {SPLIT} {ALL} --augmentation yfcc --size 96 --batch 16 --rate 1e-3 "
-    "--model entropy --regions 2 --deviation 0.05 --pictures 4"
+    f"pretrain grouping {SPLIT} {ALL} --augmentation sintel --size 64 --batch 16 --rate 1e-3 "
+    "--model entropy --regions 2 --bins 8 --deviation 0.05 --pictures 2"
 )
 
 
@@ -87,7 +87,7 @@ def grouping() -> Iterator[Run]:
     for seed in (0, 1):
         yield Run(
             f"photographs-{seed}", "photographs",
-            f"{ENTROPY} --updates 3600 --drops 3000 --epochs 6 --seed {seed}",
+            f"{ENTROPY} --updates 6000 --drops 5000 --epochs 6 --seed {seed}",
         )  # fmt: skip
 
 
