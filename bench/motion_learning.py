@@ -79,11 +79,16 @@ def grouping() -> Iterator[Run]:
         "cube-fast-weighted-resized", "cube-fast",
         f"{CUBE} --reading weighted {apart}".replace("--augmentation cut", "--augmentation sintel"),
     )  # fmt: skip
-    for count, knee in ((4, 0.003), (5, 0.003), (4, 0.01), (4, 1.0)):
+    for count, knee in ((4, 0.003), (5, 0.003)):
         yield Run(
             f"cubes-{count}-knee{knee:g}", "cubes",
             f"{CUBES} --regions {count} --knee {knee:g} --updates 6000 --drops 5000 --epochs 6",
         )  # fmt: skip
+    short = "--updates 3000 --drops 2500 --epochs 6"
+    for count, more in ((4, "--hartley --knee 0.01"), (5, "--hartley --knee 0.01"),
+                        (4, "--hartley"), (4, "")):  # fmt: skip
+        name = f"cubes-{count}{more.replace(' --knee ', '-knee').replace('--', '-')}"
+        yield Run(name, "cubes", f"{CUBES} --regions {count} {more} {short}")
     for seed in (0, 1):
         yield Run(
             f"photographs-{seed}", "photographs",

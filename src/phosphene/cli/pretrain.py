@@ -55,7 +55,8 @@ GROUPING = r"""Learn to divide images into regions whose flow a simple model exp
 
 There are four kinds of models:
   affine    one affine motion a region (single cubes, Sintel)
-  rigid     one epipolar geometry a region (cubes in perspective)
+  rigid     one epipolar geometry a region (cubes in perspective); learns best
+            with --hartley --knee 0.01
   entropy   few lengths of flow in a region (videos)
   constant  one flow a region: the example the thesis begins with
 
@@ -171,7 +172,7 @@ def grouping(
                            help="Normalize coordinates for the rigid loss.")
     ] = False,
     knee: Annotated[
-        float | None, number(WHAT, "Of the rigid loss's smooth L1 function; 0.01 is better.", "1")
+        float | None, number(WHAT, "Of the rigid loss's smooth L1; 0.01 with --hartley.", "1")
     ] = None,
     bins: Annotated[int | None, whole(WHAT, "Of the entropy loss's histograms.", "16", 2)] = None,
     largest: Annotated[

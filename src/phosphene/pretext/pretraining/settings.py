@@ -204,7 +204,7 @@ class Grouping(Setting):
         reading: Of the affine loss: `"mixed"` as printed, or `"weighted"`.
         through: Where derivatives of the rigid loss go; see `pretext.grouping.rigid`.
         hartley: Whether coordinates are normalized for the rigid loss, which the thesis does not.
-        knee: Of the rigid loss's smooth L1 function; 0.01 tells cubes apart.
+        knee: Of the rigid loss's smooth L1 function; 0.01, with `hartley`, tells cubes apart.
         bins: Of the histograms of the entropy loss.
         largest: Flow in pixels that falls into the last of them.
         magnitude: Whether the constant loss looks at the length of the flow alone.
