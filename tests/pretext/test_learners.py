@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +179,15 @@ def test_a_loss_that_is_not_finite_names_its_batch(pairs):
 
     with pytest.raises(NotFinite, match=r"loss is not finite .*world \d.* and 1 more"):
         train(learner, batches(pairs), wrong, Recipe(1, adam()))
+
+
+def test_other_pixels_are_looked_at_in_every_epoch_and_by_every_seed(pairs: MemoryPairs):
+    batch = next(PairBatches(pairs, Augmentation.preset("validation", SIZE), 4).epoch(0))
+    seen = set()
+    for seed in (0, 1):
+        learner = pixel_learner(CrossPixelLoss(), 16)
+        learner.seed = seed
+        for epoch in (0, 1):
+            points, _ = learner.drawn(replace(batch, epoch=epoch))
+            seen.add(tuple(points.flatten().tolist()))
+    assert len(seen) == 4

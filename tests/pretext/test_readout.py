@@ -21,6 +21,7 @@ from phosphene.pretext.readout import readout, sequence_of
 from phosphene.pretext.readout_compared import Compared
 from phosphene.pretext.readout_shown import Held
 from phosphene.pretext.sampling import sample_pixels
+from phosphene.training.seeds import seeded
 from phosphene.worlds.moving_photographs import moving_photographs
 from tests.reference import readout as literal
 
@@ -65,8 +66,7 @@ def test_it_is_the_literal_readout():
         made = []
         for index in range(len(pairs)):
             labels = torch.from_numpy(pairs.labels(index))
-            generator = torch.Generator().manual_seed((3 << 32) ^ index)
-            points, known = sample_pixels((labels >= 0)[None], count, generator)
+            points, known = sample_pixels((labels >= 0)[None], count, seeded(3, index))
             assert known.all()
             image = torch.from_numpy(pairs[index].first).permute(2, 0, 1)[None] / 255
             own: list[list[float]] = [[] for _ in range(count)]

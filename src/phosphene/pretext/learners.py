@@ -23,6 +23,7 @@ from phosphene.pretext.grouping import BETA, regions
 from phosphene.pretext.pixel_network import PixelNetwork
 from phosphene.pretext.rotation import Classifier, RotationLoss, rotated
 from phosphene.pretext.sampling import PIXELS, at_pixels, sample_pixels
+from phosphene.training.seeds import seeded
 from phosphene.zoo.fcn import Fcn
 
 
@@ -81,8 +82,7 @@ class PixelLearner(nn.Module):
         return torch.cat(points), torch.cat(known)
 
     def _generator(self, epoch: int, index: int) -> torch.Generator:
-        # Far apart for every seed, epoch and pair; PyTorch scrambles seeds by itself.
-        return torch.Generator().manual_seed((self.seed << 48) ^ (epoch << 32) ^ index)
+        return seeded(self.seed, epoch, index)
 
 
 class GroupingLearner(nn.Module):

@@ -40,6 +40,7 @@ from phosphene.pretext.linear import (
 )
 from phosphene.pretext.readout_shown import Held, Readout
 from phosphene.pretext.sampling import sample_pixels
+from phosphene.training.seeds import seeded
 
 PIXELS = 200
 Baseline = Literal["colors"]
@@ -189,8 +190,7 @@ def _sampled(
         sample = see.sample(pairs, index)
         assert sample.labels is not None
         known = sample.labels >= 0
-        generator = torch.Generator().manual_seed((seed << 32) ^ index)
-        points, told = sample_pixels(known[None], min(count, known.numel()), generator)
+        points, told = sample_pixels(known[None], min(count, known.numel()), seeded(seed, index))
         points = points[0][told[0]]
         across, down = points.long().unbind(1)
         read = see.features(sample.image, points)

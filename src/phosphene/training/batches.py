@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from phosphene.errors import SettingError
+from phosphene.training.seeds import seeded
 
 
 class Batches(Protocol):
@@ -73,9 +74,7 @@ class Shuffled:
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
         """Yield the batches of an epoch: a row of each tensor, by the order of this epoch."""
-        # Far apart, so that no order of one seed is an order of another.
-        generator = torch.Generator().manual_seed((self._seed << 24) + number)
-        order = torch.randperm(self._count, generator=generator)
+        order = torch.randperm(self._count, generator=seeded(self._seed, number))
         for index in range(start, len(self)):
             rows = order[index * self._size : (index + 1) * self._size]
             rows = rows[self._share[0] :: self._share[1]]

@@ -26,6 +26,7 @@ from phosphene.training.launching import quiet
 from phosphene.training.processes import agreed, fabric_of, rank, ranks, summed
 from phosphene.training.recipe import Recipe
 from phosphene.training.run import Epoch, Run
+from phosphene.training.seeds import mixed
 from phosphene.training.state import save_weights
 
 Loss = Callable[[nn.Module, Any], Tensor]
@@ -107,7 +108,7 @@ def train(
     if fabric is None:
         fabric = fabric_of(next((p.device for p in module.parameters()), torch.device("cpu")))
     # Processes draw what is random for each of them (dropout) from seeds of their own.
-    with _seeded(module, recipe.seed + (rank() << 32)), interruptible() as asked, quiet():
+    with _seeded(module, mixed(recipe.seed, rank())), interruptible() as asked, quiet():
         run = Run(module, recipe, updates, about, fabric)
         resumed = place is not None and run.read(place)
         if place is not None and 0 in keep and not resumed and rank() == 0:

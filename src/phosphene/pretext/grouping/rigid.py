@@ -31,12 +31,13 @@ class RigidLoss(nn.Module):
     Equation 4.8 prints q in place of q', and leaves out the masks and the sum over regions; the
     text says what is meant.
 
-    With |beta_l| = 1 and coordinates in pixels the constraint's value is far below R's knee, if that
-    is at 1, so that all is squared, and nearly all of the loss is about what tells cubes from a
-    backdrop. A smaller knee k, R(d) = d^2 / (2k) up to k and |d| - k/2 beyond, weighs small misfits
-    more. Even then, thin bands across the image are cheap, whatever moves in them: where [q 1] l is
-    almost 0 all along, so is [q' 1] m l^T [q 1]. With coordinates normalized they are not. On several
-    cubes `normalized=True, knee=0.01` finds the cubes, and the paper's own choice bands.
+    With |beta_l| = 1 and coordinates in pixels the constraint's value is far below R's knee, if
+    that is at 1, so that all is squared, and nearly all of the loss is about what tells cubes from
+    a backdrop. A smaller knee k, R(d) = d^2 / (2k) up to k and |d| - k/2 beyond, weighs small
+    misfits more. Even then thin bands across the image are cheap, whatever moves in them: where
+    [q 1] l is almost 0 all along, so is [q' 1] m l^T [q 1]. With coordinates normalized they are
+    not. Of several cubes `normalized=True, knee=0.01` finds the cubes, and the paper's own choice
+    bands.
 
     Args:
         through: Where derivatives go: `"eigenvector"` also through beta_l, as the paper; its
