@@ -323,3 +323,20 @@ def test_what_the_engine_notes() -> None:
         _, detached = record(module, x, [address])
     assert detached[address].edge is None
     assert not any(child._forward_hooks for child in module.modules())
+
+
+class Recording(nn.Module):
+    """Records its own part while it runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, found = record(self.part, x, [Address("1", 0)])
+        raise AssertionError(f"what is behind the cut ran: {found}")
+
+
+def test_a_recording_inside_a_recording_lets_its_end_through() -> None:
+    _, found = record(Recording(), image(), [Address("part.0", 0)], stop=True)
+    assert found[Address("part.0", 0)].shape == (1, 2, 10, 10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from phosphene.training.batches import Shuffled
 from phosphene.training.fast_norm import FastNorm
 from phosphene.training.initial import initialize
 from phosphene.training.loop import Trained, train
-from phosphene.training.recipe import Recipe, adamw, one_cycle
+from phosphene.training.recipe import Recipe, adamw, drops, one_cycle
 from phosphene.training.run import STATE
 from phosphene.training.state import read_state
 from phosphene.zoo.factory import load_weights
@@ -112,6 +113,19 @@ def test_stopped_and_resumed_is_bit_identical(tmp_path: Path, at: int) -> None:
     assert not second.interrupted
     assert second.history == expected.history
     assert second.best == expected.best
+    assert torch.equal(weights(again), weights(whole))
+
+
+def test_a_rate_that_falls_falls_in_what_is_resumed_as_well(tmp_path: Path) -> None:
+    falling = replace(recipe(4), schedule=drops((3, 12, 20), 0.5), about="falling")
+    whole, parted = module(), module()
+    expected = train(whole, data(), loss, falling)
+    assert len({epoch.rate for epoch in expected.history}) == 3
+    first = train(parted, data(), Stopping(14), falling, folder=tmp_path)
+    assert first.interrupted
+    again = module()
+    second = train(again, data(), loss, falling, folder=tmp_path)
+    assert second.history == expected.history
     assert torch.equal(weights(again), weights(whole))
 
 

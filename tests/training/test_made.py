@@ -66,6 +66,14 @@ def test_a_batch_may_be_put_together_otherwise() -> None:
     assert sorted(i for batch in batches.epoch(0) for i in batch) == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_others_draw_is_left_alone(workers: int) -> None:
+    before = torch.get_rng_state()
+    list(Made(4, make, 2, workers=workers).epoch(0))
+    list(in_turn(2, square, workers))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_what_cannot_be() -> None:
     with pytest.raises(SettingError, match="3 examples do not fill a batch of 4"):
         Made(3, make, 4)

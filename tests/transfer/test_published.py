@@ -9,7 +9,7 @@ from phosphene.transfer.published import all_published, published
 def test_the_thesis_tables_are_whole() -> None:
     rows = all_published()
     counts = {t: sum(row.table == t for row in rows) for t in ("3.1", "3.2", "4.1")}
-    # Counted in the thesis: 28 methods with one to three numbers, 20 with five, 8 with one or two.
+    # Counted in the thesis: 30 rows of one to three numbers, 20 of five, 8 of one or two.
     assert counts == {"3.1": 74, "3.2": 100, "4.1": 13}
     assert all(0 < row.percent < 100 for row in rows)
     assert all(row.source for row in rows)

@@ -100,6 +100,7 @@ def record(
     for path, child in chosen.items():
         spelled.setdefault(id(child), []).append(path)
     hooks = []
+    reached = _Reached()
 
     def note(child: nn.Module, _: Any, output: Any) -> None:
         if threading.get_ident() != owner:
@@ -127,7 +128,7 @@ def record(
             captured[address] = Capture(address, child, value, shape, edge, version)
         missing.difference_update(addresses)
         if last:
-            raise _Reached
+            raise reached
 
     try:
         for child in {id(child): child for child in chosen.values()}.values():
@@ -135,7 +136,9 @@ def record(
                 continue  # it takes no hooks
             hooks.append(child.register_forward_hook(note))
         output = run(module, x) if run else module(x)
-    except _Reached:
+    except _Reached as said:
+        if said is not reached:
+            raise  # of another recording, inside of which this one runs
         output = None
     finally:
         for hook in hooks:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from phosphene.errors import SettingError
@@ -84,7 +85,8 @@ class Made:
             batch_sampler=turns,
             num_workers=self._workers,
             collate_fn=self._together,
-            persistent_workers=False,
+            # Seeds of processes come from it, not from the state that dropout draws from.
+            generator=torch.Generator(),
         )
         yield from loader
 
@@ -143,7 +145,13 @@ def in_turn(count: int, make: Callable[[int], Any], workers: int = 0) -> Iterato
     if workers == 0:
         yield from map(make, range(count))
         return
-    loader = DataLoader(_InTurn(count, make), batch_size=None, shuffle=False, num_workers=workers)
+    loader = DataLoader(
+        _InTurn(count, make),
+        batch_size=None,
+        shuffle=False,
+        num_workers=workers,
+        generator=torch.Generator(),
+    )
     yield from loader
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
-from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from phosphene.errors import SettingError
 
@@ -148,6 +148,8 @@ def drops(at: tuple[int, ...], factor: float = 0.1) -> MakeSchedule:
     """
 
     def make(optimizer: Optimizer, updates: int) -> LRScheduler:
-        return MultiStepLR(optimizer, list(at), factor)
+        # A function of the update alone: of PyTorch's own schedule of steps (`MultiStepLR`) nothing
+        # is left once its state has been through JSON.
+        return LambdaLR(optimizer, lambda update: factor ** sum(update >= one for one in at))
 
     return make

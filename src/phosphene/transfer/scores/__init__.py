@@ -1,0 +1,1 @@
+"""How well classes, boxes and pixels were found, by the definitions of the benchmarks."""
