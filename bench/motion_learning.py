@@ -263,7 +263,11 @@ def write_tables(folder: Path) -> None:
         "",
         "```text",
         *(f"{name}: phosphene {line}" for name, line in WORLDS.items()),
-        *(f"{run.name}: phosphene {run.line.format(world=run.world)}" for run in grouping()),
+        *(
+            f"{run.name}: phosphene {run.line.format(world=run.world)}"
+            for run in grouping()
+            if (folder / "runs" / run.name / "result.json").exists()
+        ),
         "```",
         "",
         "## The thesis's networks: 50 updates",
