@@ -38,6 +38,7 @@ from phosphene.cli import (
     style,
     survey,
     texture,
+    transfer,
     worlds,
 )
 from phosphene.cli.options import say
@@ -86,6 +87,13 @@ app.add_typer(
     pretrain.app,
     name="pretrain",
     help=pretrain.HELP,
+    no_args_is_help=True,
+    rich_help_panel=_MOTION,
+)
+app.add_typer(
+    transfer.app,
+    name="transfer",
+    help=transfer.HELP,
     no_args_is_help=True,
     rich_help_panel=_MOTION,
 )

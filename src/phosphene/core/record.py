@@ -100,7 +100,7 @@ def record(
     for path, child in chosen.items():
         spelled.setdefault(id(child), []).append(path)
     hooks = []
-    reached = _Reached()
+    own = object()  # no exception, whose traceback would hold this frame
 
     def note(child: nn.Module, _: Any, output: Any) -> None:
         if threading.get_ident() != owner:
@@ -128,7 +128,7 @@ def record(
             captured[address] = Capture(address, child, value, shape, edge, version)
         missing.difference_update(addresses)
         if last:
-            raise reached
+            raise _Reached(own)
 
     try:
         for child in {id(child): child for child in chosen.values()}.values():
@@ -137,7 +137,7 @@ def record(
             hooks.append(child.register_forward_hook(note))
         output = run(module, x) if run else module(x)
     except _Reached as said:
-        if said is not reached:
+        if said.args[0] is not own:
             raise  # of another recording, inside of which this one runs
         output = None
     finally:

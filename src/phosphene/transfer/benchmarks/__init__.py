@@ -22,6 +22,7 @@ from phosphene.transfer.benchmarks.records import Labelled as Labelled
 from phosphene.transfer.benchmarks.records import Photographs as Photographs
 from phosphene.transfer.benchmarks.records import Sorted as Sorted
 from phosphene.transfer.benchmarks.records import Tagged as Tagged
+from phosphene.transfer.benchmarks.selection import held_out as held_out
 from phosphene.transfer.benchmarks.selection import selected as selected
 from phosphene.transfer.benchmarks.tar_shards import open_tar_shards as open_tar_shards
 from phosphene.transfer.benchmarks.voc_boxes import open_voc_boxes as open_voc_boxes

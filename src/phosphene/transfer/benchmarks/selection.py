@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from phosphene.errors import SettingError
 from phosphene.transfer.benchmarks.records import Boxes, Photographs
 
 AnySet = TypeVar("AnySet", bound=Photographs)
@@ -26,6 +27,43 @@ def selected(whole: AnySet, indices: Sequence[int] | NDArray[np.int64]) -> AnySe
         IndexError: There is no such number.
     """
     return cast(AnySet, _Selection(whole, np.asarray(indices, np.int64)))
+
+
+def held_out(whole: AnySet, share: float, seed: int = 0) -> tuple[AnySet, AnySet]:
+    """Part a set at random, in two of the same kind.
+
+    Args:
+        whole: The set.
+        share: Of photographs that go to the second part; of those of one class each, of every
+            class, one at least.
+        seed: Of which.
+
+    Raises:
+        SettingError: A part would be empty, or a class has a single photograph.
+    """
+    if not 0 < share < 1:
+        raise SettingError(
+            f"a share of {share:g} cannot be held out: give more than 0, less than 1"
+        )
+    rng = np.random.default_rng([seed, 5])
+    groups = {"set": np.arange(len(whole))}
+    classes = getattr(whole, "class_of", None)
+    if classes is not None and len(classes) == len(whole):
+        groups = {
+            f"class {whole.classes[k]}": np.flatnonzero(classes == k) for k in np.unique(classes)
+        }
+    kept: list[int] = []
+    left: list[int] = []
+    for what, members in groups.items():
+        if len(members) < 2:
+            raise SettingError(
+                f"the {what} has {len(members)} photograph: two or more can be parted"
+            )
+        count = min(len(members) - 1, max(1, round(share * len(members))))
+        order = rng.permutation(members).tolist()
+        left += order[:count]
+        kept += order[count:]
+    return selected(whole, sorted(kept)), selected(whole, sorted(left))
 
 
 class _Selection:
