@@ -208,6 +208,15 @@ class NetworkOptions:
         }
 
 
+def device_named(name: str) -> str:
+    """Return where training runs: what was named, or for `auto` a GPU if there is one."""
+    if name != "auto":
+        return name
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON to standard output."""
     import json

@@ -209,15 +209,12 @@ class Running:
 
     def how(self) -> How:
         """Return it as a run takes it."""
-        import torch
-
         from phosphene.pretext.pretraining import How
 
         if self.minutes is not None and not self.minutes > 0:
             raise typer.BadParameter(f"--minutes {self.minutes:g} is no time: give more than 0")
-        found = "cuda" if torch.cuda.is_available() else "cpu"
         return How(
-            device=found if self.device == "auto" else self.device, precision=self.precision,
+            device=options.device_named(self.device), precision=self.precision,
             minutes=self.minutes, every=self.every, pictures=self.pictures,
             tensorboard=self.tensorboard, caffe=self.caffe,
         )  # fmt: skip

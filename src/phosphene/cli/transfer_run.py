@@ -68,7 +68,8 @@ def measure(name: str, asked: Asked) -> None:
         found = compare(
             name, setting, networks, train, test, asked.out,
             seeds=seeds, watched=partial(_watched, name),
-            say=partial(say, style="dim"), loaders=asked.loaders, device=_device(asked.device),
+            say=partial(say, style="dim"), loaders=asked.loaders,
+            device=options.device_named(asked.device),
         )  # fmt: skip
     except KeyboardInterrupt:
         say("interrupted; the same command goes on from here", "yellow")
@@ -163,14 +164,6 @@ def _seeds(text: str) -> tuple[int, ...]:
     if not all(part.isdigit() for part in parts):
         raise typer.BadParameter(f"--seeds {text!r} are no seeds: write them as 0,1,2")
     return tuple(dict.fromkeys(map(int, parts)))
-
-
-def _device(name: str) -> str:
-    if name != "auto":
-        return name
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _watched(name: str, what: str) -> Any:

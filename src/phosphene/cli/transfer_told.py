@@ -105,10 +105,6 @@ def _written(value: Any) -> str:
         return ",".join(map(_written, value)) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return (
-        "none"
-        if value is None or value == ""
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )
+    if value is None or value == "":
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -154,7 +154,8 @@ def compare(
             else:
                 with watched(f"{row}, seed {seed}") as tick:
                     found = chosen.run(own, net, train, test, place, say=say, tick=tick, **how)
-            if _stopped(found):
+            # A segmentation that is stopped raises by itself.
+            if getattr(found, "interrupted", False):
                 raise KeyboardInterrupt
             each.append(chosen.columns(found))
         scores[row] = _over(each)
@@ -176,12 +177,6 @@ def _over(each: Sequence[Found]) -> dict[str, Score]:
 def _quotable(chosen: Protocol, scores: Mapping[str, Found]) -> dict[str, str]:
     columns = next(iter(scores.values()))
     return {column: what for column, what in chosen.benchmarks.items() if column in columns}
-
-
-def _stopped(found: Any) -> bool:
-    return (
-        bool(getattr(found, "interrupted", False)) or getattr(found, "ended", "") == "interrupted"
-    )
 
 
 def _folder_of(name: str) -> str:

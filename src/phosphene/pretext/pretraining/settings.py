@@ -19,6 +19,7 @@ from phosphene.pretext.grouping.affine import Reading
 from phosphene.pretext.grouping.rigid import Through
 from phosphene.pretext.hypercolumn import Offset
 from phosphene.pretext.sampling import PIXELS
+from phosphene.training.settings import check_least, plain
 
 Start = Literal["random", "rescaled"]
 Model = Literal["affine", "rigid", "entropy", "constant"]
@@ -104,10 +105,7 @@ class Setting:
             "patience": 1, "pixels": 2, "dimensions": 1, "hidden": 1, "regions": 2, "bins": 2,
             "loaders": 0, "seed": 0,
         }  # fmt: skip
-        for name, lowest in least.items():
-            value = getattr(self, name, None)
-            if value is not None and value < lowest:
-                raise SettingError(f"{name} is {value}: give {lowest:g} or more")
+        check_least(self, least)
         if not 0 <= self.held_out < 1:
             raise SettingError(
                 f"a share of {self.held_out:g} cannot be held out: give 0 to less than 1"
@@ -119,9 +117,7 @@ class Setting:
 
     def facts(self) -> dict[str, Any]:
         """Return the system and all attributes, as JSON has them."""
-        held = {field.name: getattr(self, field.name) for field in fields(self)}
-        plain = {name: list(v) if isinstance(v, tuple) else v for name, v in held.items()}
-        return {"system": self.system, **plain}
+        return {"system": self.system, **plain(self)}
 
     def learned(self) -> dict[str, Any]:
         """Return what the result hangs on: `facts` less how long, and how data are read."""

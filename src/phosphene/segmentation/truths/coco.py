@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from phosphene.errors import FormatError, SettingError, nearest
-from phosphene.segmentation.truths.notation import read_json
+from phosphene.segmentation.truths.notation import list_of, number_of, read_json, text_of
 from phosphene.segmentation.truths.pixels import inside, to_mask
 from phosphene.segmentation.truths.polygons import fill_all
 from phosphene.segmentation.truths.record import Box, Mask, Truth, Truths
@@ -49,7 +49,8 @@ def read_coco(
     path, photos = Path(instances), Path(photos)
     root = read_json(path)
     names = {
-        _number(c, "id", path): _text(c, "name", path) for c in _list(root, "categories", path)
+        number_of(c, "id", path): text_of(c, "name", path)
+        for c in list_of(root, "categories", path)
     }
     asked = [categories] if isinstance(categories, str) else categories
     for name in asked or ():
@@ -58,18 +59,18 @@ def read_coco(
                 f"{path} has no category {name!r}{nearest(name, map(str, names.values()))}"
             )
     objects: dict[int, list[Any]] = {}
-    for entry in _list(root, "annotations", path):
-        label = names.get(_number(entry, "category_id", path))
+    for entry in list_of(root, "annotations", path):
+        label = names.get(number_of(entry, "category_id", path))
         if label is None:
             raise FormatError(f"{path} has an object of a category that is not in it")
         if asked is None or label in asked:
-            objects.setdefault(_number(entry, "image_id", path), []).append(entry)
-    images = [i for i in _list(root, "images", path) if _number(i, "id", path) in objects]
-    files = [_text(image, "file_name", path) for image in images]
+            objects.setdefault(number_of(entry, "image_id", path), []).append(entry)
+    images = [i for i in list_of(root, "images", path) if number_of(i, "id", path) in objects]
+    files = [text_of(image, "file_name", path) for image in images]
 
     def read(number: int) -> Truth:
         image, place = images[number], f"{path}, {files[number]}"
-        size = (_number(image, "height", path), _number(image, "width", path))
+        size = (number_of(image, "height", path), number_of(image, "width", path))
         if min(size) < 1 or size[0] * size[1] > LARGEST:
             raise FormatError(f"{place}: a photograph of {size[0]} x {size[1]} pixels cannot be")
         entries = objects[image["id"]]
@@ -145,24 +146,3 @@ def _box(entry: Mapping[str, Any], label: str, place: str) -> Box:
 
 def _is_crowd(entry: Mapping[str, Any]) -> bool:
     return entry.get("iscrowd") == 1
-
-
-def _list(root: Any, name: str, path: Path) -> list[Any]:
-    found = root.get(name) if isinstance(root, dict) else None
-    if not isinstance(found, list):
-        raise FormatError(f'{path} has no list "{name}": give an instances file of COCO')
-    return found
-
-
-def _number(entry: Any, name: str, path: Path) -> int:
-    found = entry.get(name) if isinstance(entry, dict) else None
-    if type(found) is not int:
-        raise FormatError(f'{path} has an entry whose "{name}" is no whole number')
-    return found
-
-
-def _text(entry: Any, name: str, path: Path) -> str:
-    found = entry.get(name) if isinstance(entry, dict) else None
-    if not isinstance(found, str) or not found:
-        raise FormatError(f'{path} has an entry whose "{name}" is no text')
-    return found

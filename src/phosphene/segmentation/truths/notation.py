@@ -24,3 +24,39 @@ def read_json(path: Path) -> Any:
         raise FormatError(f"{path} needs more memory than there is") from None
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{path} is no JSON, or damaged: {error}") from None
+
+
+def list_of(root: Any, name: str, path: Path) -> list[Any]:
+    """Return a list of COCO's file by its name.
+
+    Raises:
+        FormatError: There is none.
+    """
+    found = root.get(name) if isinstance(root, dict) else None
+    if not isinstance(found, list):
+        raise FormatError(f'{path} has no list "{name}": give an instances file of COCO')
+    return found
+
+
+def number_of(entry: Any, name: str, path: Path) -> int:
+    """Return a whole number of an entry.
+
+    Raises:
+        FormatError: There is none.
+    """
+    found = entry.get(name) if isinstance(entry, dict) else None
+    if type(found) is not int:
+        raise FormatError(f'{path} has an entry whose "{name}" is no whole number')
+    return found
+
+
+def text_of(entry: Any, name: str, path: Path) -> str:
+    """Return a text of an entry, which is not empty.
+
+    Raises:
+        FormatError: There is none.
+    """
+    found = entry.get(name) if isinstance(entry, dict) else None
+    if not isinstance(found, str) or not found:
+        raise FormatError(f'{path} has an entry whose "{name}" is no text')
+    return found

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from phosphene.errors import FormatError, ImageError, SettingError, nearest
-from phosphene.segmentation.truths.notation import read_json
+from phosphene.segmentation.truths.notation import list_of, number_of, read_json, text_of
 from phosphene.transfer.benchmarks.box_table import BoxTable
 from phosphene.transfer.benchmarks.file_sets import BoxedFiles
 from phosphene.transfer.benchmarks.listing import are, many, parted, photographs_in, some, within
@@ -50,10 +50,9 @@ def open_coco(
         raise SettingError(f"{folder} has no split {split!r}{hint}")
     place = _photos(folder, path, photos)
     try:
-        root = read_json(path)
+        return _opened(read_json(path), path, place)
     except FormatError as error:
         raise ImageError(str(error)) from None
-    return _opened(root, path, place)
 
 
 def _photos(folder: Path, path: Path, photos: str | Path | None) -> Path:
@@ -68,19 +67,20 @@ def _photos(folder: Path, path: Path, photos: str | Path | None) -> Path:
 
 def _opened(root: Any, path: Path, place: Path) -> BoxedFiles:
     categories = {
-        _number(c, "id", path): _text(c, "name", path) for c in _list(root, "categories", path)
+        number_of(c, "id", path): text_of(c, "name", path)
+        for c in list_of(root, "categories", path)
     }
     order = {number: index for index, number in enumerate(sorted(categories))}
     classes = tuple(categories[number] for number in order)
-    images = {_number(i, "id", path): i for i in _list(root, "images", path)}
+    images = {number_of(i, "id", path): i for i in list_of(root, "images", path)}
     objects: dict[int, list[Any]] = {number: [] for number in images}
-    for entry in _list(root, "annotations", path):
-        image, category = _number(entry, "image_id", path), _number(entry, "category_id", path)
+    for entry in list_of(root, "annotations", path):
+        image, category = number_of(entry, "image_id", path), number_of(entry, "category_id", path)
         if image not in images or category not in order:
             what = f"category {category}" if image in images else f"image {image}"
             raise ImageError(f"{path} has an object of {what}, which is not in it")
         objects[image].append(entry)
-    files = {number: _text(image, "file_name", path) for number, image in images.items()}
+    files = {number: text_of(image, "file_name", path) for number, image in images.items()}
     for name in files.values():
         within(place, name, path)
     there, missing = parted(list(files.values()), _there(place, files.values()))
@@ -140,28 +140,7 @@ def _corners(entry: Mapping[str, Any], place: str) -> tuple[float, float, float,
 
 
 def _size(image: Mapping[str, Any], name: str, path: Path) -> int:
-    found = _number(image, name, path)
+    found = number_of(image, name, path)
     if not 0 < found < 10**6:
         raise ImageError(f"{path} has a photograph whose {name} is {found}")
-    return found
-
-
-def _list(root: Any, name: str, path: Path) -> list[Any]:
-    found = root.get(name) if isinstance(root, dict) else None
-    if not isinstance(found, list):
-        raise ImageError(f'{path} has no list "{name}": give an instances file of COCO')
-    return found
-
-
-def _number(entry: Any, name: str, path: Path) -> int:
-    found = entry.get(name) if isinstance(entry, dict) else None
-    if type(found) is not int:
-        raise ImageError(f'{path} has an entry whose "{name}" is no whole number')
-    return found
-
-
-def _text(entry: Any, name: str, path: Path) -> str:
-    found = entry.get(name) if isinstance(entry, dict) else None
-    if not isinstance(found, str) or not found:
-        raise ImageError(f'{path} has an entry whose "{name}" is no text')
     return found

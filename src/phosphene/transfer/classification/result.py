@@ -45,6 +45,11 @@ class Classification(Shows):
         return None if self.precisions is None else self.precisions.mean
 
     @property
+    def interrupted(self) -> bool:
+        """Whether it was stopped, and can go on."""
+        return self.ended == "interrupted"
+
+    @property
     def by_class(self) -> Mapping[str, float]:
         """Average precision of every class that the test photographs show."""
         return {} if self.precisions is None else self.precisions.by_class

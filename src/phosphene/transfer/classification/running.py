@@ -19,6 +19,7 @@ from phosphene.training.made import Made
 from phosphene.training.processes import fabric_of, rank, ranks
 from phosphene.training.recipe import Recipe, drops, sgd
 from phosphene.training.run import Epoch
+from phosphene.transfer import fingerprints
 from phosphene.transfer.benchmarks.records import Tagged
 from phosphene.transfer.classification.crops import Cropping
 from phosphene.transfer.classification.examples import (
@@ -34,7 +35,6 @@ from phosphene.transfer.classification.losses import LOSSES
 from phosphene.transfer.classification.rebalancing import balance, standardize
 from phosphene.transfer.classification.result import Classification
 from phosphene.transfer.classification.settings import ClassificationSetting
-from phosphene.transfer.probing import fingerprints
 from phosphene.transfer.scores.average_precision import average_precisions
 
 LOG, RESULT, STATE = "log.csv", "result.json", "state"

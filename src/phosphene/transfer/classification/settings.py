@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from phosphene.errors import SettingError, nearest
+from phosphene.training.settings import check_least, plain
 from phosphene.transfer.classification.crops import Way
 from phosphene.transfer.classification.losses import Kind
 from phosphene.transfer.scores.average_precision import Definition
@@ -92,10 +93,7 @@ class ClassificationSetting:
             "size": 1, "tests": 1, "tie": 0, "batch": 1, "updates": 1, "drop_every": 1,
             "deviation": 0, "padding": 0, "rebalance_by": 1, "decay": 0, "momentum": 0, "seed": 0,
         }  # fmt: skip
-        for name, lowest in least.items():
-            value = getattr(self, name)
-            if value is not None and value < lowest:
-                raise SettingError(f"{name} is {value}: give {lowest:g} or more")
+        check_least(self, least)
         if not self.rate > 0:
             raise SettingError(f"a rate of {self.rate:g} learns nothing: give one above 0")
         if not 0 < self.scales[0] <= self.scales[1]:
@@ -137,8 +135,7 @@ class ClassificationSetting:
 
     def facts(self) -> dict[str, Any]:
         """Return all attributes, as JSON has them."""
-        held = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in held.items()}
+        return plain(self)
 
 
 PRESETS: dict[str, dict[str, Any]] = {

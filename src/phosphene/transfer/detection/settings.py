@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from phosphene.errors import SettingError
+from phosphene.training.settings import check_least, plain
 
 BoxTargets = Literal["data", "fixed"]
 
@@ -104,9 +105,7 @@ class DetectionSetting:
             "updates": 1, "epochs": 1, "photographs": 1, "regions": 1, "test_scale": 16,
             "longest": 16, "test_longest": 16, "most": 1, "seed": 0,
         }  # fmt: skip
-        for name, lowest in least.items():
-            if getattr(self, name) < lowest:
-                raise SettingError(f"{name} is {getattr(self, name)}: give {lowest} or more")
+        check_least(self, least)
         for name in ("foreground", "object_overlap", "threshold", "overlap", "ground_overlap"):
             for value in _numbers(getattr(self, name)):
                 if not 0 <= value <= 1:
@@ -131,8 +130,7 @@ class DetectionSetting:
 
     def facts(self) -> dict[str, Any]:
         """Return all attributes, as JSON has them."""
-        held = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in held.items()}
+        return plain(self)
 
     def learned(self) -> dict[str, Any]:
         """Return what the weights hang on: `facts` less testing, and where boxes are kept."""

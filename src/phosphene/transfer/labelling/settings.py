@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from phosphene.core.layers import paths
 from phosphene.core.network import Network
 from phosphene.errors import SettingError
 from phosphene.pretext.hypercolumn import Offset
+from phosphene.training.settings import check_least, plain
 
 Head = Literal["hypercolumn", "fcn-32s"]
 
@@ -105,9 +106,7 @@ class LabellingSetting:
             "fov_width": 1, "hidden": 1, "crop": 8, "batch": 1, "points": 1, "buffer": 0,
             "check": 1, "window": 1, "first": 0, "levels": 1, "most": 1, "stride": 1, "seed": 0,
         }  # fmt: skip
-        for name, lowest in least.items():
-            if getattr(self, name) < lowest:
-                raise SettingError(f"{name} is {getattr(self, name)}: give {lowest} or more")
+        check_least(self, least)
         if self.head not in get_args(Head):
             raise SettingError(f"head {self.head!r} is none of {', '.join(get_args(Head))}")
         if self.fov and self.head != "hypercolumn":
@@ -136,8 +135,7 @@ class LabellingSetting:
 
     def facts(self) -> dict[str, Any]:
         """Return all attributes, as JSON has them."""
-        held = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in held.items()}
+        return plain(self)
 
 
 def layers_of(setting: LabellingSetting, net: Network) -> tuple[str, ...]:

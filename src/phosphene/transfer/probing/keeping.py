@@ -31,7 +31,7 @@ from phosphene.image import replacing
 from phosphene.interruption import interruptible
 from phosphene.training.loop import Tick
 from phosphene.training.made import in_turn
-from phosphene.transfer.probing import fingerprints
+from phosphene.transfer import fingerprints
 from phosphene.transfer.probing.crops import Crops
 from phosphene.transfer.probing.features import FrozenFeatures
 from phosphene.transfer.probing.kept import INDEX

@@ -21,8 +21,8 @@ from phosphene.training.loop import Tick, Trained
 from phosphene.training.processes import agreed, fabric_of, gathered, rank, ranks
 from phosphene.training.recipe import Recipe, drops, sgd
 from phosphene.training.run import Epoch
+from phosphene.transfer import fingerprints
 from phosphene.transfer.benchmarks.records import Sorted
-from phosphene.transfer.probing import fingerprints
 from phosphene.transfer.probing.accuracy import TopK
 from phosphene.transfer.probing.crops import Crops
 from phosphene.transfer.probing.features import FrozenFeatures

@@ -6,7 +6,7 @@ import numpy as np
 
 from phosphene.errors import SettingError
 from phosphene.transfer.benchmarks.records import Sorted
-from phosphene.transfer.probing.fingerprints import pixels_of
+from phosphene.transfer.fingerprints import pixels_of
 
 _LOOKED_AT = 3
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from phosphene.errors import SettingError
+from phosphene.training.settings import check_least, plain
 from phosphene.transfer.probing.grids import Resize
 
 Fit = Literal["stretch", "shorter"]
@@ -74,10 +75,7 @@ class ProbingSetting:
             "updates": 1, "batch": 2, "at_once": 1, "side": 8, "seed": 0, "decay": 0,
             "deviation": 0, "momentum": 0,
         }  # fmt: skip
-        for name, lowest in least.items():
-            value = getattr(self, name)
-            if value is not None and not value >= lowest:
-                raise SettingError(f"{name} is {value}: give {lowest:g} or more")
+        check_least(self, least)
         if not self.rate > 0:
             raise SettingError(f"a rate of {self.rate:g} learns nothing: give one above 0")
         if self.nesterov and not self.momentum:
@@ -119,8 +117,7 @@ class ProbingSetting:
 
     def facts(self) -> dict[str, Any]:
         """Return all attributes, as JSON has them."""
-        held = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in held.items()}
+        return plain(self)
 
     def learned(self) -> dict[str, Any]:
         """Return what the result hangs on."""

@@ -59,6 +59,11 @@ class Retrained(Shows):
         return None if self.ended != "done" else self.curve[max(self.right)][0]
 
     @property
+    def interrupted(self) -> bool:
+        """Whether it was stopped, and can go on."""
+        return self.ended == "interrupted"
+
+    @property
     def by_class(self) -> dict[str, float]:
         """Accuracy of every class, over splits, with the largest count that is done."""
         if not self.right:

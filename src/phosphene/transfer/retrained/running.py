@@ -17,9 +17,9 @@ from phosphene.image import replacing
 from phosphene.provenance import versions
 from phosphene.training import loop
 from phosphene.training.processes import fabric_of, ranks
+from phosphene.transfer import fingerprints
 from phosphene.transfer.benchmarks.comparison import overlap_note, same_classes
 from phosphene.transfer.benchmarks.records import Sorted
-from phosphene.transfer.probing import fingerprints
 from phosphene.transfer.retrained.features import Features, features_of
 from phosphene.transfer.retrained.result import Retrained
 from phosphene.transfer.retrained.settings import RetrainedSetting

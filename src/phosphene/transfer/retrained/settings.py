@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from phosphene.errors import SettingError
+from phosphene.training.settings import check_least, plain
 
 Teacher = Literal["softmax", "logistic", "svm"]
 Reading = Literal["whole", "mean"]
@@ -71,10 +72,7 @@ class RetrainedSetting:
             "tested": 1, "splits": 1, "updates": 1, "batch": 1, "momentum": 0, "decay": 0,
             "deviation": 0, "seed": 0,
         }  # fmt: skip
-        for name, lowest in least.items():
-            value = getattr(self, name)
-            if value is not None and value < lowest:
-                raise SettingError(f"{name} is {value}: give {lowest:g} or more")
+        check_least(self, least)
         if not self.counts or min(self.counts) < 1 or list(self.counts) != sorted(set(self.counts)):
             raise SettingError(
                 f"counts {self.counts} of photographs to learn from: give one or more, each 1 or "
@@ -98,8 +96,7 @@ class RetrainedSetting:
 
     def facts(self) -> dict[str, Any]:
         """Return all attributes, as JSON has them."""
-        held = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in held.items()}
+        return plain(self)
 
 
 PRESETS: dict[str, dict[str, Any]] = {
