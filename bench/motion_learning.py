@@ -72,9 +72,10 @@ def grouping() -> Iterator[Run]:
             f"{CUBE} --reading {reading} {apart} --beta 30",
         )  # fmt: skip
     yield Run("cube-fast-weighted-near", "cube-fast", f"{CUBE} --reading weighted")
-    yield Run(
-        "cube-fast-weighted-seed1", "cube-fast", f"{CUBE} --reading weighted {apart} --seed 1"
-    )
+    for world, reading in (("cube-fast", "weighted"), ("cube-fast", "mixed"), ("cube", "mixed")):
+        yield Run(
+            f"{world}-{reading}-seed1", world, f"{CUBE} --reading {reading} {apart} --seed 1"
+        )
     yield Run(
         "cube-fast-weighted-resized", "cube-fast",
         f"{CUBE} --reading weighted {apart}".replace("--augmentation cut", "--augmentation sintel"),
