@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from phosphene.cli import transfer_run
+from phosphene.transfer.benchmarks.records import InMemory
 from tests.cli.conftest import Ran
 from tests.transfer.drawn import drawn_set, drawn_sorted
 from tests.transfer.layouts import write_class_folders, write_voc07
@@ -84,6 +89,9 @@ def test_constants_are_listed(run: Run, name: str) -> None:
         (("segmentation", "voc07", "-o", "o", "--updates", "9"), 2, "falls=400,500,550"),
         (("probing", "sorted", "-o", "o", "--held-out", "0.5", "-m", "demo", "-m", "demo"), 2,
          "given twice"),
+        (("detection", "voc07", "-o", "o", "--workers", "3"), 1, "cannot be shared evenly by 3"),
+        (("retrained", "sorted", "-o", "o", "--layer", "relu7", "--workers", "2"), 1,
+         "runs in one process"),
     ],
 )  # fmt: skip
 def test_what_is_refused(
@@ -95,3 +103,29 @@ def test_what_is_refused(
     assert ran.code == code
     assert says in " ".join(ran.err.split())
     assert not (data / "o").exists()
+
+
+def test_stopped_segmentations_end_with_130_and_go_on(
+    run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ("transfer", "segmentation", data / "labelled", "--test", data / "labelled",
+            "--layers", "relu1,relu3", "--with", "falls=3,4", "--with", "crop=64",
+            "--with", "points=16", "--with", "buffer=2", "--with", "hidden=8", "--batch", 2,
+            "--with", "stride=8", "-o", tmp_path / "out")  # fmt: skip
+
+    @contextmanager
+    def pressed(what: str) -> Iterator[Callable[[int, int, str], None]]:
+        yield lambda done, total, now: os.kill(os.getpid(), signal.SIGINT) if done == 2 else None
+
+    def opened(*given: object) -> tuple[InMemory, InMemory]:
+        return drawn_set(4, 0), drawn_set(2, 1)
+
+    monkeypatch.setattr(transfer_run, "_data", opened)
+    with monkeypatch.context() as patch:
+        patch.setattr(transfer_run, "followed", pressed)
+        ran = run(*told)
+    assert ran.code == 130
+    assert "the same command goes on" in ran.err
+    assert not (tmp_path / "out" / "compared.json").exists()
+    assert run(*told).code == 0
+    assert (tmp_path / "out" / "compared.json").exists()

@@ -9,7 +9,8 @@ from torch import Tensor, distributed, nn
 from torch.multiprocessing.spawn import spawn
 
 from phosphene.errors import NetworkError, SettingError
-from phosphene.training.free_norm import FreeNorm, absorb, normalize
+from phosphene.training.absorption import absorb, normalize
+from phosphene.training.free_norm import FreeNorm
 
 
 def test_it_is_batch_normalization_without_parameters():
@@ -56,6 +57,44 @@ def test_large_means_are_not_lost():
     x = torch.randn(1000, 1) + 1e4
     made = FreeNorm(1)(x)
     assert float(made.std()) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize(
+    ("rows", "channels"), [(25_601, 96), (2560, 256), (3000, 3), (64, 4096), (2, 1)]
+)
+def test_what_is_not_derived_by_is_normalized_just_the_same(rows, channels, inplace):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(rows, channels, generator=generator).relu() ** 2 * 3 + 1
+    slow, quick = FreeNorm(channels), FreeNorm(channels, inplace=inplace)
+    expected = slow(x.clone().requires_grad_()).detach()
+    given = x.clone()
+    made = quick(given)
+    torch.testing.assert_close(made, expected, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(quick.mean, slow.mean, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(quick.variance, slow.variance, rtol=1e-6, atol=1e-6)
+    assert (made.data_ptr() == given.data_ptr()) == inplace
+    assert inplace or torch.equal(given, x)
+    # Float32 sums of all rows one after another would not be as close to the truth.
+    truth = FreeNorm(channels)(x.double())
+    torch.testing.assert_close(made.double(), truth, rtol=1e-6, atol=1e-6)
+    quick.load_state_dict(slow.state_dict())
+    slow.eval(), quick.eval()
+    assert torch.equal(quick(x.clone()), slow(x.clone().requires_grad_()))
+
+
+def test_what_is_derived_by_is_not_written_over():
+    norm = FreeNorm(3, inplace=True)
+    x = torch.randn(8, 3, requires_grad=True)
+    twice = x * 2
+    before = twice.detach().clone()
+    made = norm(twice)
+    made.square().sum().backward()
+    assert torch.equal(twice, before)
+    apart = torch.randn(3, 8).T  # not in one piece
+    before = apart.clone()
+    norm(apart)
+    assert torch.equal(apart, before)
 
 
 def test_one_value_is_refused():
@@ -111,13 +150,16 @@ def process(rank: int, folder: str) -> None:
     )
     module, x = parts()
     own = x[:4] if rank == 0 else x[4:]  # shares of different sizes
+    flat = FreeNorm(3, inplace=True)
+    made = flat(own.permute(0, 2, 3, 1).reshape(-1, 3).clone())
     # Every process counts its images; sums over processes are then those of one.
     loss = module(own).square().sum()
     loss.backward()
     gradients = [p.grad for p in module.parameters()]
     for gradient in [*gradients, total := loss.detach().clone()]:
         distributed.all_reduce(gradient)
-    torch.save([total, *gradients, module[1].mean, module[1].variance], f"{folder}/{rank}.pt")
+    told = [total, *gradients, module[1].mean, module[1].variance, flat.mean, flat.variance, made]
+    torch.save(told, f"{folder}/{rank}.pt")
     distributed.destroy_process_group()
 
 
@@ -129,7 +171,12 @@ def test_two_processes_normalize_as_one(tmp_path: Path) -> None:
     loss = module(x).square().sum()
     loss.backward()
     alone = [loss.detach(), *[p.grad for p in module.parameters()], *module[1].buffers()][:-1]
+    flat = FreeNorm(3)
+    made = flat(x.permute(0, 2, 3, 1).reshape(-1, 3)).view(6, -1, 3)
+    alone += [flat.mean, flat.variance]
     for rank in (0, 1):
-        found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        *found, own = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        expected = (made[:4] if rank == 0 else made[4:]).reshape(-1, 3)
+        torch.testing.assert_close(own, expected, rtol=1e-6, atol=1e-6)
         for a, b in zip(found, alone, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-4)

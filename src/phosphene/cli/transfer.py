@@ -30,7 +30,8 @@ Any number of networks is compared, with the same seeds, and what the thesis's
 tables report is printed beside, as quoted.
 
 The folder gets index.html, tables (Markdown, LaTeX, CSV), compared.json, and a
-folder for each run. Stopped, the same command goes on where it was.
+folder for each run. Stopped, the same command goes on where it was. With
+--workers, or started by torchrun or srun, processes share every batch.
 
 [b]Examples[/b]
   phosphene transfer probing photos/ --held-out 0.3 -m a.pt -m b.pt -o worth/
@@ -133,7 +134,12 @@ class Comparing:
     ] = None
     rate: Annotated[float | None, number(LONG, "Step length.", "the protocol's")] = None
     batch: Annotated[int | None, whole(LONG, "Images of a batch.", "the protocol's")] = None
-    loaders: Annotated[int, whole(HOW, "Processes that read photographs.", "", 0)] = 0
+    loaders: Annotated[
+        int, whole(HOW, "Processes that read photographs, for each worker.", "", 0)
+    ] = 0
+    workers: Annotated[
+        int, whole(HOW, "Processes that learn together; each takes a GPU, if there are any.")
+    ] = 1
     device: Annotated[
         str, typer.Option(metavar="NAME", rich_help_panel=HOW, help="cpu, cuda, mps or auto.")
     ] = "auto"

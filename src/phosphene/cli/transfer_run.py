@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,7 @@ class Asked:
     rate: float | None
     batch: int | None
     loaders: int
+    workers: int
     device: str
     out: Path | None
     json: bool
@@ -44,7 +46,7 @@ class Asked:
 
 def measure(name: str, asked: Asked) -> None:
     """Run a protocol with all networks that were named."""
-    from phosphene.transfer.protocols import compare, protocol
+    from phosphene.transfer.protocols import protocol
 
     chosen = protocol(name)
     if asked.constants:
@@ -56,30 +58,55 @@ def measure(name: str, asked: Asked) -> None:
         raise typer.BadParameter(f"give {what}")
     setting = _setting(name, chosen, asked)
     seeds = _seeds(asked.seeds)
-    train, test = _data(name, chosen, asked)
-    networks = {}
+    if asked.held_out is not None and asked.test is not None:
+        raise typer.BadParameter("--held-out and --test exclude each other")
     for model in asked.models:
-        if model in networks:
+        if asked.models.count(model) > 1:
             raise typer.BadParameter(f"-m {model} is given twice")
-        networks[model] = options.open_model(model, device="cpu")
-    for note in (*train.notes, *(test.notes if test is not None else ())):
-        say(note, "dim")
+    from phosphene.training.processes import rank
+    from phosphene.training.spawning import together
+
+    chosen.check_shared(setting, asked.workers)
+    device = options.device_named(asked.device)
     try:
-        found = compare(
-            name, setting, networks, train, test, asked.out,
-            seeds=seeds, watched=partial(_watched, name),
-            say=partial(say, style="dim"), loaders=asked.loaders,
-            device=options.device_named(asked.device),
-        )  # fmt: skip
+        found = together(
+            _compared, name, setting, seeds, asked, device, workers=asked.workers, device=device
+        )
     except KeyboardInterrupt:
         say("interrupted; the same command goes on from here", "yellow")
         raise typer.Exit(130) from None
+    if rank() > 0:  # of processes that torchrun has started, the first one speaks
+        return
     page = found.save(asked.out)
     if asked.json:
         options.print_json(found.as_json())
     else:
         _show(found)
     say(f"open {page}")
+
+
+def _compared(
+    fabric: Any, name: str, setting: Any, seeds: tuple[int, ...], asked: Asked, device: str
+) -> Compared:
+    """Compare, in each of the processes: every one opens what it needs."""
+    from phosphene.training.processes import rank
+    from phosphene.transfer.protocols import compare, protocol
+
+    assert asked.out is not None
+    tell = partial(say, style="dim") if rank() == 0 else _nothing
+    train, test = _data(name, protocol(name), asked, tell)
+    networks = {model: options.open_model(model, device="cpu") for model in asked.models}
+    for note in (*train.notes, *(test.notes if test is not None else ())):
+        tell(note)
+    return compare(
+        name, setting, networks, train, test, asked.out,
+        seeds=seeds, watched=partial(_watched, name), say=tell, fabric=fabric,
+        loaders=asked.loaders, device=device,
+    )  # fmt: skip
+
+
+def _nothing(text: str) -> None:
+    pass
 
 
 def _setting(name: str, chosen: Protocol, asked: Asked) -> Any:
@@ -138,12 +165,12 @@ def _shortened(name: str, kind: Any, told: dict[str, Any], updates: int) -> dict
     return more
 
 
-def _data(name: str, chosen: Protocol, asked: Asked) -> tuple[Any, Any]:
+def _data(
+    name: str, chosen: Protocol, asked: Asked, tell: Callable[[str], None]
+) -> tuple[Any, Any]:
     from phosphene.transfer.benchmarks import held_out, open_benchmark, open_splits
 
     if asked.held_out is not None:
-        if asked.test is not None:
-            raise typer.BadParameter("--held-out and --test exclude each other")
         return held_out(open_benchmark(asked.data, chosen.kind), asked.held_out)
     if asked.test is not None:
         both = (open_benchmark(asked.data, chosen.kind), open_benchmark(asked.test, chosen.kind))
@@ -151,7 +178,7 @@ def _data(name: str, chosen: Protocol, asked: Asked) -> tuple[Any, Any]:
 
         same_classes(*both)
         if note := overlap_note(*both):
-            say(note, "yellow")
+            tell(note)
         return both
     if name == "retrained":
         return open_benchmark(asked.data, chosen.kind), None

@@ -49,7 +49,7 @@ def write_caffemodel(net: Network, path: str | Path) -> Written:
 
     Args:
         net: The network; its first convolution takes what its preprocessing makes. Normalization by
-            batches must have been absorbed (`training.free_norm.absorb`).
+            batches must have been absorbed (`training.absorption.absorb`).
         path: Where to.
 
     Raises:
@@ -89,7 +89,7 @@ def _weighted(module: nn.Module) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
         elif type(layer).__name__ in ("FreeNorm", "BatchNorm2d", "BatchNorm1d"):
             raise FormatError(
                 f"layer {name!r} normalizes by batches: absorb it into the layer before first "
-                "(phosphene.training.free_norm.absorb)"
+                "(phosphene.training.absorption.absorb)"
             )
 
 

@@ -1,12 +1,10 @@
-"""Batch normalization without parameters, over all processes, and its absorption into weights.
+"""Batch normalization without parameters, over all processes.
 
     y = (x - mean) / sqrt(variance + epsilon)
 
 with mean and variance of each channel over the batch (Ioffe & Szegedy, ICML 2015, without its
 scale and shift), as Larsson et al. (CVPR 2017) and Mahendran's thesis (2018) train. While
-evaluating it is an affine function, which the layer before takes in:
-
-    W' = W / sqrt(variance + epsilon),   b' = (b - mean) / sqrt(variance + epsilon).
+evaluating it is an affine function, which the layer before can take in (`absorption`).
 """
 
 from __future__ import annotations
@@ -17,10 +15,13 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.autograd.function import once_differentiable
 
-from phosphene.errors import NetworkError, SettingError
+from phosphene.errors import SettingError
 from phosphene.training.processes import ranks
 
 DECAY = 0.999
+# Numbers that are gone through together, which stay in a processor's cache; and those of them that
+# are added up one after another in float32, few enough to be as exact as PyTorch's sums in pairs.
+_NUMBERS, _ROWS = 1 << 17, 128
 
 
 class FreeNorm(nn.Module):
@@ -40,15 +41,24 @@ class FreeNorm(nn.Module):
         channels: c.
         epsilon: Added to the variance.
         decay: What the decay grows to.
+        inplace: Whether (b, c) by which nothing is differentiated may be written over with what is
+            returned. It may be left as it is, too.
     """
 
     mean: Tensor
     variance: Tensor
     steps: Tensor
 
-    def __init__(self, channels: int, epsilon: float = 1e-5, decay: float = DECAY) -> None:
+    def __init__(
+        self,
+        channels: int,
+        epsilon: float = 1e-5,
+        decay: float = DECAY,
+        *,
+        inplace: bool = False,
+    ) -> None:
         super().__init__()
-        self.channels, self.epsilon, self.decay = channels, epsilon, decay
+        self.channels, self.epsilon, self.decay, self.inplace = channels, epsilon, decay, inplace
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("variance", torch.ones(channels))
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
@@ -59,11 +69,17 @@ class FreeNorm(nn.Module):
         Raises:
             SettingError: There is a single value of each channel to be normalized by.
         """
-        shape = (1, -1) + (1,) * (x.ndim - 2)
+        flat = _flat(x)
         if not self.training:
-            scale = (self.variance + self.epsilon).rsqrt()
-            return (x - self.mean.to(x.dtype).view(shape)) * scale.to(x.dtype).view(shape)
-        normalized, mean, variance, count = _Normalized.apply(x, self.epsilon)  # type: ignore[no-untyped-call]
+            mean = self.mean.to(x.dtype)
+            scale = (self.variance + self.epsilon).rsqrt().to(x.dtype)
+            if flat:
+                return _scaled(x, mean, scale, self.inplace)
+            return (x - _as(mean, x)) * _as(scale, x)
+        if flat:
+            normalized, mean, variance, count = _normalized(x, self.epsilon, self.inplace)
+        else:
+            normalized, mean, variance, count = _Normalized.apply(x, self.epsilon)  # type: ignore[no-untyped-call]
         if count < 2:
             raise SettingError(
                 "a single value of each channel cannot be normalized by itself: give larger batches"
@@ -73,8 +89,8 @@ class FreeNorm(nn.Module):
             self.mean.lerp_(mean.to(self.mean.dtype), 1 - kept)
             self.variance.lerp_(variance.to(self.variance.dtype), 1 - kept)
             self.steps += 1
-        found: Tensor = normalized
-        return found
+        made: Tensor = normalized
+        return made
 
     def extra_repr(self) -> str:
         """Describe it."""
@@ -88,20 +104,9 @@ class _Normalized(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor, float]:
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
         axes = [0, *range(2, x.ndim)]
-        own = x.numel() // x.shape[1]
-        count = float(own)
-        mean = wide.mean(axes)
-        if ranks() > 1:
-            # Means first: the sum of squares about the common mean does not cancel.
-            told = torch.cat((mean * own, mean.new_tensor([own])))
-            distributed.all_reduce(told)
-            count = float(told[-1])
-            mean = told[:-1] / count
+        mean, count = _common(wide.mean(axes), x.numel() // x.shape[1])
         centred = wide - _as(mean, x)
-        square = centred.square().sum(axes)
-        if ranks() > 1:
-            distributed.all_reduce(square)
-        variance = square / count
+        variance = _added(centred.square().sum(axes)) / count
         scale = (variance + epsilon).rsqrt()
         made = centred * _as(scale, x)
         ctx.save_for_backward(made, scale)
@@ -123,111 +128,70 @@ class _Normalized(torch.autograd.Function):
         return slope.to(grad.dtype), None
 
 
-def _as(values: Tensor, x: Tensor) -> Tensor:
-    return values.view((1, -1) + (1,) * (x.ndim - 2))
-
-
-def normalize(module: nn.Module, leave: tuple[str, ...] = ()) -> list[str]:
-    """Put a `FreeNorm` behind every convolution and fully connected layer of a chain, in place.
-
-    Batch normalization that is there, without parameters, becomes `FreeNorm` too. Biases before it
-    have no effect and are set to 0.
-
-    Args:
-        module: Its children run one after another, as those of `nn.Sequential` and of the networks
-            defined here.
-        leave: Names of layers behind which none is put: the last, that gives scores.
-
-    Returns:
-        The names of the layers that are normalized.
-
-    Raises:
-        SettingError: A name is none of the layers'.
-    """
-    children = dict(module.named_children())
-    unknown = [name for name in leave if name not in children]
-    if unknown:
-        raise SettingError(f"{unknown[0]!r} is no layer of the chain: {', '.join(children)}")
-    done, made = [], dict[str, nn.Module]()
-    for name, layer in children.items():
-        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) and not layer.affine:
-            continue
-        made[name] = layer
-        if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear) and name not in leave:
-            made[f"{name}_norm"] = FreeNorm(len(layer.weight)).to(layer.weight)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
-            done.append(name)
-    _rebuild(module, made)
-    return done
+def _flat(x: Tensor) -> bool:
+    """Tell whether x is (n, c), on a processor, by which nothing is differentiated."""
+    derived = x.requires_grad and torch.is_grad_enabled()
+    plain = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
+    return plain and x.ndim == 2 and len(x) > 0 and x.is_contiguous() and not derived
 
 
 @torch.no_grad()
-def absorb(module: nn.Module) -> list[str]:
-    """Take all `FreeNorm`s (and batch normalizations without parameters) into the layers before.
+def _normalized(x: Tensor, epsilon: float, inplace: bool) -> tuple[Tensor, Tensor, Tensor, float]:
+    """Do what `_Normalized` does for what is `_flat`, in a third of the time.
 
-    In place. Done where the layer before, in the order in which a chain's children run, is a
-    convolution or fully connected; what it computes while evaluating stays the same up to rounding.
-    Chains inside of chains are gone through likewise.
-
-    Args:
-        module: The network.
-
-    Returns:
-        The names of the layers that took one in.
-
-    Raises:
-        NetworkError: The layer before one has no weights to take it in.
+    Means and variances of pieces are joined by the formula of Chan, Golub & LeVeque (1979).
     """
-    done: list[str] = []
-    children = dict(module.named_children())
-    made = dict[str, nn.Module]()
-    before: tuple[str, nn.Module] | None = None
-    for name, layer in children.items():
-        if isinstance(layer, FreeNorm | nn.BatchNorm1d | nn.BatchNorm2d) and _free(layer):
-            if before is None or not _weighted(before[1]):
-                raise NetworkError(
-                    f"the normalization {name!r} follows no convolution that could take it in: "
-                    "keep it, or put it behind one"
-                )
-            _fold(before[1], layer)
-            done.append(before[0])
-            continue
-        done += [f"{name}.{inner}" for inner in absorb(layer)]
-        made[name] = layer
-        before = name, layer
-    if len(made) < len(children):
-        _rebuild(module, made)
-    return done
+    channels, piece = x.shape[1], _piece(x)
+    whole = len(x) // piece * piece
+    # Of a whole piece each column is that of every so many-th row.
+    pieces = x[:whole].view(-1, min(_ROWS, piece), piece // min(_ROWS, piece) * channels).unbind()
+    parts = [*pieces, *(torch.split(x[whole:], _ROWS) if whole < len(x) else ())]
+    told = [torch.batch_norm_update_stats(part, None, None, 0.0) for part in parts]
+    means = torch.cat([mean.view(-1, channels) for mean, _ in told]).double()
+    variances = torch.cat([variance.view(-1, channels) for _, variance in told]).double()
+    each = [len(part) for part in parts for _ in range(part.shape[1] // channels)]
+    counts = torch.tensor(each, dtype=torch.float64)[:, None]
+    own = (counts * means).sum(0) / len(x)
+    square = (counts * (variances + (means - own).square())).sum(0)
+    mean, count = _common(own.to(x.dtype), len(x))
+    if ranks() > 1:
+        square += len(x) * (own - mean).square()
+    variance = _added(square.to(x.dtype)) / count
+    return _scaled(x, mean, (variance + epsilon).rsqrt(), inplace), mean, variance, count
 
 
-def _free(layer: nn.Module) -> bool:
-    return isinstance(layer, FreeNorm) or getattr(layer, "affine", True) is False
+def _scaled(x: Tensor, mean: Tensor, scale: Tensor, inplace: bool) -> Tensor:
+    made = x if inplace else torch.empty_like(x)
+    rows = _piece(x)
+    for part, out in zip(torch.split(x, rows), torch.split(made, rows), strict=True):
+        torch.sub(part, mean, out=out).mul_(scale)
+    return made
 
 
-def _weighted(layer: nn.Module) -> bool:
-    return isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear)
+def _piece(x: Tensor) -> int:
+    """Return how many rows are gone through together."""
+    rows = max(1, _NUMBERS // x.shape[1])
+    return rows if rows < _ROWS else rows // _ROWS * _ROWS
 
 
-def _fold(layer: Any, norm: Any) -> None:
-    free = isinstance(norm, FreeNorm)
-    mean = norm.mean if free else norm.running_mean
-    variance = norm.variance if free else norm.running_var
-    scale = (variance.double() + (norm.epsilon if free else norm.eps)).rsqrt()
-    weight = layer.weight
-    bias = (
-        torch.zeros_like(weight[:, 0].flatten()[: len(weight)])
-        if layer.bias is None
-        else layer.bias
-    )
-    folded = (bias.double() - mean.double()) * scale
-    weight.copy_(weight.double() * scale.view((-1,) + (1,) * (weight.ndim - 1)))
-    layer.bias = nn.Parameter(folded.to(weight.dtype))
+def _common(mean: Tensor, own: int) -> tuple[Tensor, float]:
+    """Return the mean over all processes, and over how many values it is.
+
+    Means first: sums of squares about the common mean do not cancel.
+    """
+    if ranks() == 1:
+        return mean, float(own)
+    told = torch.cat((mean * own, mean.new_tensor([own])))
+    distributed.all_reduce(told)
+    return told[:-1] / told[-1], float(told[-1])
 
 
-def _rebuild(module: nn.Module, made: dict[str, nn.Module]) -> None:
-    """Give a chain other children, in order."""
-    for name in list(dict(module.named_children())):
-        delattr(module, name)
-    for name, layer in made.items():
-        module.add_module(name, layer)
+def _added(values: Tensor) -> Tensor:
+    """Add up over all processes, in place."""
+    if ranks() > 1:
+        distributed.all_reduce(values)
+    return values
+
+
+def _as(values: Tensor, x: Tensor) -> Tensor:
+    return values.view((1, -1) + (1,) * (x.ndim - 2))

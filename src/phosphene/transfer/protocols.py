@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from phosphene.core.network import Network
 from phosphene.errors import SettingError, nearest
 from phosphene.image import replacing
+from phosphene.training.processes import rank
 from phosphene.transfer.benchmarks.layouts import Kind
 from phosphene.transfer.compared import Compared, Score, over_seeds
 
@@ -30,6 +32,8 @@ class Protocol:
         setting: Name of its setting's class.
         benchmarks: What others reported numbers for, by column; see `published`.
         columns: Of a result, its columns.
+        batch: What its setting calls the photographs of a batch, which several processes share;
+            empty where it runs in one.
     """
 
     title: str
@@ -38,6 +42,25 @@ class Protocol:
     setting: str
     benchmarks: Mapping[str, str]
     columns: Callable[[Any], Found]
+    batch: str = "batch"
+
+    def check_shared(self, setting: Any, processes: int) -> None:
+        """Check that so many processes can share the work.
+
+        Raises:
+            SettingError: They cannot.
+        """
+        if processes > 1 and not self.batch:
+            raise SettingError(
+                f"{self.package} runs in one process, and {processes} were asked for: leave out "
+                "--workers"
+            )
+        size = getattr(setting, self.batch) if self.batch else 0
+        if size % processes:
+            raise SettingError(
+                f"a batch ({self.batch}) of {size} cannot be shared evenly by {processes} "
+                "processes: give a multiple of their number"
+            )
 
     def setting_type(self) -> Any:
         """Return the class of its settings."""
@@ -74,7 +97,7 @@ PROTOCOLS = {
     ),
     "detection": Protocol(
         "Detection, VOC 2007 by Fast R-CNN", "boxed", "detection", "DetectionSetting",
-        {"AP, 11 points": "VOC2007 detection"}, _both,
+        {"AP, 11 points": "VOC2007 detection"}, _both, "photographs",
     ),
     "segmentation": Protocol(
         "Segmentation, VOC 2012 by Larsson et al.", "labelled", "labelling", "LabellingSetting",
@@ -86,7 +109,7 @@ PROTOCOLS = {
     ),
     "retrained": Protocol(
         "Retrained softmax, Caltech by Zeiler and Fergus: mean accuracy of classes", "sorted",
-        "retrained", "RetrainedSetting", {}, _curve,
+        "retrained", "RetrainedSetting", {}, _curve, "",
     ),
 }  # fmt: skip
 
@@ -117,6 +140,7 @@ def compare(
     seeds: Sequence[int] = (0,),
     watched: Callable[[str], Any] | None = None,
     say: Callable[[str], None] = lambda text: None,
+    fabric: Any = None,
     **how: Any,
 ) -> Compared:
     """Run a protocol with several networks, each with the same seeds, and put them side by side.
@@ -132,29 +156,33 @@ def compare(
         test: To be tested with.
         folder: Where to.
         seeds: Of which the runs are made; means and spreads are shown of several.
-        watched: From what is run, a context that yields a `tick`.
+        watched: From what is run, a context that yields a `tick`; in the first process.
         say: Told what a person should know.
+        fabric: Of `training.processes.fabric_of`, launched; each of its processes calls this. One
+            process if `None`.
         how: What `run` of the protocol takes besides.
 
     Raises:
-        SettingError: There is no such protocol, no network, or no seed; and what runs raise.
+        SettingError: There is no such protocol, no network, or no seed, or processes cannot share
+            a batch; and what runs raise.
         KeyboardInterrupt: A run was stopped; the same call goes on.
     """
     chosen, folder = protocol(name), Path(folder)
     if not networks or not seeds:
         raise SettingError("there is nothing to compare: give one network and one seed or more")
+    if fabric is not None:
+        chosen.check_shared(setting, fabric.world_size)
     scores: dict[str, dict[str, Score]] = {}
     for row, net in networks.items():
         each = []
         for seed in seeds:
             place = folder / _folder_of(row) / f"seed-{seed}"
             own = replace(setting, seed=seed)
-            if watched is None:
-                found = chosen.run(own, net, train, test, place, say=say, **how)
-            else:
-                with watched(f"{row}, seed {seed}") as tick:
-                    found = chosen.run(own, net, train, test, place, say=say, tick=tick, **how)
-            # A segmentation that is stopped raises by itself.
+            watching = watched(f"{row}, seed {seed}") if watched and rank() == 0 else nullcontext()
+            with watching as tick:
+                found = chosen.run(
+                    own, net, train, test, place, say=say, tick=tick, fabric=fabric, **how
+                )
             if getattr(found, "interrupted", False):
                 raise KeyboardInterrupt
             each.append(chosen.columns(found))
@@ -163,8 +191,9 @@ def compare(
     told["seed"] = ", ".join(map(str, seeds))
     notes = (*getattr(train, "notes", ()), *getattr(test, "notes", ()))
     compared = Compared(chosen.title, scores, _quotable(chosen, scores), told, notes)
-    with replacing(folder / TABLE) as file:
-        file.write((json.dumps(compared.as_json(), indent=1, default=str) + "\n").encode())
+    if rank() == 0:
+        with replacing(folder / TABLE) as file:
+            file.write((json.dumps(compared.as_json(), indent=1, default=str) + "\n").encode())
     return compared
 
 

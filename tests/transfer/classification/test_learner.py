@@ -10,6 +10,7 @@ from phosphene.errors import NetworkError, UnknownLayer
 from phosphene.transfer.classification.learner import Learner
 from phosphene.transfer.classification.settings import ClassificationSetting
 from phosphene.zoo.catalogue import open_network
+from phosphene.zoo.fcn import pad_first
 
 
 def small() -> Network:
@@ -108,3 +109,18 @@ def test_layers_that_are_no_maps_are_refused() -> None:
         learner(net, "nowhere")
     with pytest.raises(NetworkError):
         Learner(small(), 2, (2, 2), ClassificationSetting(layer="5"))
+
+
+def test_a_padded_network_keeps_its_padding_and_pools_fc7() -> None:
+    """FCN-32s on AlexNet's layout, as chapter 4 classifies with it."""
+    net = open_network("demo")
+    pad_first(net.module, 50)
+    made = learner(net, "relu7").eval()
+    assert made.network.module.conv1.padding == (50, 50)
+    x = torch.rand(2, 3, 96, 96)
+    with torch.no_grad():
+        code = net["relu7"].of_input(x)
+        assert code.shape[2] > 1
+        scores = made.classifier.scores
+        wanted = code.mean((2, 3)) @ scores.weight.T + scores.bias
+        assert torch.allclose(made(x), wanted, atol=1e-5)

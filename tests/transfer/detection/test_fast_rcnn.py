@@ -162,3 +162,25 @@ def test_double_precision() -> None:
     detector = FastRcnn(net, Layout("4", 3), 2, hidden=(8,))
     rois = torch.tensor([[0.0, 0, 20, 20]], dtype=torch.float64)
     assert detector([torch.rand(3, 40, 30).double()], [rois])[0].dtype == torch.float64
+
+
+def test_photographs_of_a_batch_may_be_padded_as_py_faster_rcnn_does() -> None:
+    net = small()
+    detector = FastRcnn(net, Layout("4", 3), 2, hidden=(8,), padded=True).eval()
+    alone = FastRcnn(net, Layout("4", 3), 2, hidden=(8,)).eval()
+    generator = torch.Generator().manual_seed(0)
+    images = [torch.rand(3, h, w, generator=generator) for h, w in ((64, 37), (37, 64))]
+    rois = [torch.tensor([[0.0, 0, 20, 20], [20, 20, 36, 39]]), torch.tensor([[30.0, 3, 63, 36]])]
+    blob = torch.zeros(2, 3, 64, 64)
+    for number, image in enumerate(images):
+        blob[number, :, : image.shape[1], : image.shape[2]] = (image - 0.5) / 0.2
+    wanted = net["4"].of_input(blob)
+    maps = detector.maps(images)
+    assert torch.allclose(torch.cat(maps), wanted, atol=1e-6)
+    # Far from the seam a photograph's maps are its own; at the seam they are not.
+    (own,) = alone.maps(images[:1])
+    assert torch.allclose(maps[0][..., :7], own[..., :7], atol=1e-6)
+    assert not torch.allclose(maps[0][..., : own.shape[3]], own, atol=1e-3)
+    scores, _ = detector(images, rois)
+    assert scores.shape == (3, 3)
+    assert torch.allclose(scores[0], alone(images, rois)[0][0], atol=1e-6)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from phosphene.errors import SettingError
+from phosphene.transfer.detection import roi_pool as pooling
 from phosphene.transfer.detection.roi_pool import cells_of, pool_cells, roi_pool
 from tests.reference import roi_pool as literal
 
@@ -104,3 +105,31 @@ def test_no_regions() -> None:
 def test_a_region_of_no_map() -> None:
     with pytest.raises(SettingError, match="there are 1"):
         roi_pool(torch.rand(1, 2, 4, 4), torch.tensor([[1.0, 0, 0, 1, 1]]), 2)
+
+
+@pytest.mark.parametrize("size", [6, 7])
+def test_both_ways_agree_to_the_last_bit(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(size)
+    features = torch.randn(2, 9, 20, 31, generator=generator).relu()
+    first = torch.randint(-2, 30, (60, 2), generator=generator)
+    last = first + torch.randint(-1, 22, (60, 2), generator=generator)
+    cells = torch.cat((torch.randint(0, 2, (60, 1), generator=generator), first, last), 1)
+    signal = torch.randn(60, 9, size, size, generator=generator)
+
+    def pooled() -> tuple[Tensor, Tensor]:
+        x = features.clone().requires_grad_()
+        found = pool_cells(x, cells, size)
+        found.backward(signal)
+        assert x.grad is not None
+        return found.detach(), x.grad
+
+    mixed = pooled()
+    within = (first >= -2).all(1) & (last[:, 0] < 33) & (last[:, 1] < 22)
+    assert 0 < int(within.sum()) < 60  # some of either way
+    with torch.no_grad():
+        assert torch.equal(pool_cells(features, cells, size), mixed[0])
+        assert torch.equal(pool_cells(features, cells[within], size), mixed[0][within])
+    monkeypatch.setattr(pooling, "sliceable", lambda x, cells, *bins: cells[:, 0] < 0)
+    tables = pooled()
+    assert torch.equal(mixed[0], tables[0])
+    assert torch.equal(mixed[1], tables[1])

@@ -300,3 +300,35 @@ def test_a_larger_field_of_view_needs_a_chain() -> None:
     net = Network(Branched().eval(), Preprocessing((32, 32)))
     with pytest.raises(SettingError, match="do not run one after another"):
         widened(net, "b")
+
+
+@pytest.mark.parametrize("head", ["hypercolumn", "fcn-32s"])
+def test_the_first_convolution_may_be_padded(head: str) -> None:
+    """As in networks of chapter 4, whose fc6 is not: its map covers the photograph then."""
+    whole = network()
+    net = Network(whole.module[:6], whole.preprocessing)  # type: ignore[index]
+    told = {"head": head, "crop": 32, "batch": 2}
+    plain = Labeller(net, 3, setting(**told)).eval()
+    padded = Labeller(net, 3, setting(**told, padding=21)).eval()
+    assert net.module[0].padding == (1, 1)
+    for p in padded.head.parameters():
+        nn.init.normal_(p, std=0.1, generator=torch.Generator().manual_seed(0))
+    plain.load_state_dict(padded.state_dict())
+    # What is padded by 20 more sees what stands in the middle of 40 more, 20 px further on.
+    x = torch.rand(1, 3, 32, 32)
+    wide = nn.functional.pad(x, (20,) * 4)
+    trunks = (padded.head.fcn if head == "fcn-32s" else padded.head.column).trunk  # type: ignore
+    own = (plain.head.fcn if head == "fcn-32s" else plain.head.column).trunk  # type: ignore
+    assert torch.allclose(trunks[:6](x), own[:6](wide), atol=1e-6)
+    found = padded.head.dense(x, (0, 0, 32, 32), 1)
+    wanted = plain.head.dense(wide, (20, 20, 32, 32), 1)
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
+    padded.leave_unused(batch(1) if head == "hypercolumn" else dense())
+    padded.train()(batch() if head == "hypercolumn" else dense()).backward()
+    assert trunks[0].weight.grad.abs().sum() > 0
+
+
+def dense() -> Example:
+    g = torch.Generator().manual_seed(3)
+    labels = torch.randint(0, 3, (2, 32, 32), generator=g)
+    return Example(torch.rand(2, 3, 32, 32, generator=g), torch.zeros(2, 0, 2), labels)

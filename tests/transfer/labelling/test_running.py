@@ -109,9 +109,14 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_result(tmp_path: Path, a
         if how.startswith(at) and done % 10 == 4:
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        run(setting, net, train, test, tmp_path, tick=tick)
+    stopped = run(setting, net, train, test, tmp_path, tick=tick)
+    assert stopped.interrupted
+    assert stopped.score != stopped.score
+    assert stopped.as_json()["score"] is None
+    assert stopped.panel().facts["ended"].startswith("interrupted")
+    assert not (tmp_path / "result.json").exists()
     later = run(setting, net, train, test, tmp_path)
+    assert not later.interrupted
     assert later.falls == whole.falls
     assert (later.confusion.counts == whole.confusion.counts).all()
     assert later.history["stage 2"] == whole.history["stage 2"]
@@ -125,6 +130,20 @@ def test_updates_may_be_given_and_readers_change_nothing() -> None:
     assert found.falls == (11, 23)
     assert same(found, run(setting, net, train, test, loaders=1))
     assert not same(found, run(replace(setting, seed=3), net, train, test))
+
+
+def test_batches_may_be_accumulated_to_an_update() -> None:
+    """Where all pixels are known, two halves of a batch do what the whole does."""
+    plain = boxes(12, 1)
+    known = [np.where(plain.labels(i) == UNKNOWN, 0, plain.labels(i)) for i in range(12)]
+    train = InMemory([plain.image(i) for i in range(12)], plain.classes, labels=known)
+    test, setting = boxes(2, 2), replace(QUICK, falls=(6,), dropout=0.0, crop=24, mirror=False)
+    whole = run(setting, colors(), train, test)
+    halves = run(replace(setting, batch=2, accumulate=2), colors(), train, test)
+    (one,), (two,) = whole.history["stage 2"], halves.history["stage 2"]
+    assert two.loss == pytest.approx(one.loss, abs=1e-5)
+    assert halves.facts["accumulate"] == "2"
+    assert "accumulate" not in whole.facts
 
 
 def test_every_network_has_the_same_share_held_out() -> None:

@@ -15,6 +15,7 @@ from phosphene.transfer.probing.crops import Crops
 from phosphene.transfer.probing.features import FrozenFeatures
 from phosphene.transfer.probing.keeping import facts_of, keep
 from phosphene.transfer.probing.kept import KeptFeatures
+from phosphene.transfer.probing.sources import FromKept
 from phosphene.zoo.catalogue import open_network
 from tests.transfer.drawn import drawn_sorted
 
@@ -52,6 +53,22 @@ def test_what_is_kept_is_what_the_network_makes(tmp_path, frozen, crops) -> None
     again = keep(frozen, crops, tmp_path, name="train", say=said.append)
     assert again == folder
     assert len(said) == 1
+
+
+def test_features_are_read_into_what_earlier_ones_were_read_into(tmp_path, frozen, crops) -> None:
+    folder = keep(frozen, crops, tmp_path, name="train")
+    assert folder is not None
+    train = opened(folder, crops)
+    source = FromKept(train, train)
+    first, _ = source.features(torch.tensor([7, 1, 4]))
+    places = [values.data_ptr() for values in first]
+    again, labels = source.features(torch.tensor([2, 11, 0]))
+    assert [values.data_ptr() for values in again] == places
+    expected, same = train.together([2, 11, 0])
+    assert all(torch.equal(a, b) for a, b in zip(again, expected, strict=True))
+    assert torch.equal(labels, same)
+    fewer, _ = source.features(torch.tensor([3]))
+    assert [len(values) for values in fewer] == [1, 1]
 
 
 def test_what_was_stopped_goes_on(tmp_path, frozen, crops, monkeypatch) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from phosphene.core.network import Network
 from phosphene.errors import FormatError, SettingError, nearest
-from phosphene.training.free_norm import normalize
+from phosphene.training.absorption import normalize
 from phosphene.training.initial import initialize
 from phosphene.zoo.blocks import build
 from phosphene.zoo.catalogue import open_network

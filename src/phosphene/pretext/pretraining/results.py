@@ -18,7 +18,7 @@ from phosphene.pretext.pretraining.backbone import Backbone, head_names, load_he
 from phosphene.pretext.pretraining.exporting import NETWORK
 from phosphene.pretext.pretraining.settings import Setting, setting_of
 from phosphene.pretext.pretraining.teaching import learner_of, use_of
-from phosphene.training.free_norm import absorb
+from phosphene.training.absorption import absorb
 from phosphene.training.run import Epoch
 from phosphene.zoo.catalogue import open_network, opens_by_name
 from phosphene.zoo.factory import load_weights

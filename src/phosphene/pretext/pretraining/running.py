@@ -27,7 +27,7 @@ from phosphene.pretext.pretraining.settings import Setting
 from phosphene.pretext.pretraining.teaching import answers
 from phosphene.pretext.pretraining.validation import Teaching, Validation, some_of
 from phosphene.provenance import versions
-from phosphene.training.free_norm import absorb
+from phosphene.training.absorption import absorb
 from phosphene.training.log import CsvLog, Log, TensorBoardLog
 from phosphene.training.loop import Tick, Trained, train
 from phosphene.training.processes import agreed, fabric_of, rank, ranks, summed

@@ -7,9 +7,13 @@ and for every class four numbers that say how its box is to be moved.
 Reference:
     R. Girshick, *Fast R-CNN*, ICCV 2015, and the code of py-faster-rcnn.
 
-Departures: photographs of a batch that differ in size are looked at one after another, where Caffe
-pads the smaller ones, whose maps then hang on what they were together with. Batch normalization,
-which Caffe's networks do not have, keeps its statistics.
+Departures: photographs of a batch that differ in size are looked at one after another, where
+py-faster-rcnn pads the smaller ones, on the right and below, by zeros behind the normalization.
+Behind the first bias that padding is no longer zero, so that maps near those two borders hang on
+the company a photograph was in, which is never so in testing. Padding costs, too: a batch of
+600x800 and 800x600 px has a third more pixels, one of two scales as many as twice the larger. It is
+there by name (`padded`). Batch normalization, which Caffe's networks do not have, keeps its
+statistics.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from phosphene.core.maps import fields_of
 from phosphene.core.network import Network
@@ -44,6 +49,7 @@ class FastRcnn(nn.Module):
         trunk: A copy of the network's module.
         layout: How it is parted.
         classes: How many there are, without the ground, which is class 0 here.
+        padded: Whether photographs that differ in size are looked at together.
         scale: Cells of the maps per pixel.
         offset: (x, y), the pixel that cell (0, 0) stands for.
 
@@ -56,6 +62,7 @@ class FastRcnn(nn.Module):
             the motion AlexNet), or, as Caffe has it, for pixel 0.
         freeze_conv1: Whether the first convolution keeps its weights, as in the published setup of
             CaffeNet.
+        padded: Whether photographs that differ in size are padded and looked at together.
         seed: Of the new weights.
 
     Raises:
@@ -72,13 +79,14 @@ class FastRcnn(nn.Module):
         hidden: Sequence[int] = (1024, 1024),
         rf_offset: bool = False,
         freeze_conv1: bool = False,
+        padded: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
         _, codes = net.record(net.blank(), [layout.layer])
         (field,) = fields_of(net, [layout.layer], codes)
         check_pooled(layout, field.stride)
-        self.layout, self.classes = layout, classes
+        self.layout, self.classes, self.padded = layout, classes, padded
         self.scale = 1 / field.stride[0]
         self.offset = (field.centre[1], field.centre[0]) if rf_offset else (0.0, 0.0)
         self._preprocessing = net.preprocessing
@@ -143,19 +151,29 @@ class FastRcnn(nn.Module):
     def maps(self, images: Sequence[Tensor]) -> list[Tensor]:
         """Return the maps of photographs, (1, k, h', w') each; those of one size are seen at once.
 
+        With `padded` all are, and the maps are as large as those of the largest height and width.
+
         Args:
             images: As for `forward`.
         """
+        if self.padded:
+            tall, wide = (max(image.shape[axis] for image in images) for axis in (1, 2))
+            each = [self._preprocessing.normalize(image[None]) for image in images]
+            alike = [F.pad(one, (0, wide - one.shape[3], 0, tall - one.shape[2])) for one in each]
+            return list(torch.split(self._mapped(torch.cat(alike)), 1))
         found: dict[int, Tensor] = {}
         sizes = [tuple(image.shape) for image in images]
         for size in dict.fromkeys(sizes):
-            alike = [i for i, own in enumerate(sizes) if own == size]
-            x = self._preprocessing.normalize(torch.stack([images[i] for i in alike]))
-            _, captures = record(self.trunk, x, [self._address], stop=True, live=True)
-            value = captures[self._address].value
-            assert value is not None
-            found.update(zip(alike, torch.split(value, 1), strict=True))
+            same = [i for i, own in enumerate(sizes) if own == size]
+            x = self._preprocessing.normalize(torch.stack([images[i] for i in same]))
+            found.update(zip(same, torch.split(self._mapped(x), 1), strict=True))
         return [found[i] for i in range(len(images))]
+
+    def _mapped(self, x: Tensor) -> Tensor:
+        _, captures = record(self.trunk, x, [self._address], stop=True, live=True)
+        value = captures[self._address].value
+        assert value is not None
+        return value
 
     def pooled(self, maps: Tensor, cells: Tensor) -> Tensor:
         """Pool (n, 5) regions of cells from the maps of a photograph."""

@@ -106,6 +106,7 @@ def run(
         hidden=setting.hidden,
         rf_offset=setting.rf_offset,
         freeze_conv1=setting.freeze_conv1,
+        padded=setting.padded,
         seed=setting.seed,
     )
     boxes = proposals or tuple(

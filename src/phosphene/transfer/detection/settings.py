@@ -44,6 +44,8 @@ class DetectionSetting:
         bias_rate: By what the rate of biases is multiplied; they do not decay.
         clip: Longest gradient; `None` for any.
         photographs: Of a batch.
+        padded: Whether photographs of a batch that differ in size are brought to one, as by
+            py-faster-rcnn; see `fast_rcnn`.
         regions: Of each photograph of a batch.
         foreground: Share of them that is objects, at most.
         object_overlap: IoU with an object from which on a region is one.
@@ -80,6 +82,7 @@ class DetectionSetting:
     bias_rate: float = 2.0
     clip: float | None = None
     photographs: int = 2
+    padded: bool = False
     regions: int = 64
     foreground: float = 0.25
     object_overlap: float = 0.5

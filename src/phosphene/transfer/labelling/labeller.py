@@ -21,6 +21,7 @@ from phosphene.transfer.labelling.examples import Example, canvas_of, fill_of
 from phosphene.transfer.labelling.field_of_view import LAYERS, widened
 from phosphene.transfer.labelling.heads import ColumnHead, FcnHead
 from phosphene.transfer.labelling.settings import LabellingSetting, layers_of
+from phosphene.zoo.fcn import pad_first
 
 
 class Labeller(nn.Module):
@@ -48,9 +49,10 @@ class Labeller(nn.Module):
 
     def __init__(self, net: Network, classes: int, setting: LabellingSetting) -> None:
         super().__init__()
-        own = Network(
-            copy.deepcopy(net.module), net.preprocessing, net.labels, net.name, net.aliases
-        )
+        module = copy.deepcopy(net.module)
+        if setting.padding is not None:
+            pad_first(module, setting.padding)
+        own = Network(module, net.preprocessing, net.labels, net.name, net.aliases)
         own.module.requires_grad_(True)
         if setting.frozen:
             own.module.requires_grad_(False)

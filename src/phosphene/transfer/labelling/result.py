@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,8 @@ class Labelling(Shows):
         facts: What was done, by name.
         notes: What a person should know.
         shown: Some test photographs.
+        interrupted: Whether it was stopped by hand while it learned, and can go on; nothing was
+            tested then, and `confusion` is empty.
     """
 
     network: str
@@ -56,13 +58,14 @@ class Labelling(Shows):
     confusion: Confusion
     falls: tuple[int, ...]
     history: Mapping[str, tuple[Epoch, ...]]
-    facts: Mapping[str, str]
+    facts: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     shown: tuple[Shown, ...] = ()
+    interrupted: bool = False
 
     @property
     def score(self) -> float:
-        """Mean IoU, in [0, 1]."""
+        """Mean IoU, in [0, 1]; NaN if it was interrupted."""
         return self.confusion.mean
 
     @property
@@ -94,15 +97,17 @@ class Labelling(Shows):
             told = f"found, mean IoU {own_iou(one.truth, one.found):.2f}"
             founds.append(Tile(drawn(one.image, one.found), told))
         rows = tuple(("", tuple(row)) for row in (tops, truths, founds) if row)
+        title = f"Classes of pixels by {self.network}"
+        plots = tuple(self._plots())
+        if self.interrupted:
+            facts = {"network": self.network, "ended": "interrupted, and can go on"}
+            return Panel(title, (), facts, self.notes, plots)
         score = {
             "network": self.network,
             "mean IoU": f"{self.score:.3f}",
             "pixel accuracy": f"{self.confusion.accuracy:.3f}",
         }
-        title = f"Classes of pixels by {self.network}"
-        return Panel(
-            title, rows, {**score, **self.facts}, self.notes, tuple(self._plots()), (self.table(),)
-        )
+        return Panel(title, rows, {**score, **self.facts}, self.notes, plots, (self.table(),))
 
     def _plots(self) -> list[Plot]:
         plots = []
@@ -135,4 +140,5 @@ class Labelling(Shows):
             "facts": dict(self.facts),
             "notes": list(self.notes),
             "setting": self.setting.facts(),
+            "interrupted": self.interrupted,
         }

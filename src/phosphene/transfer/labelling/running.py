@@ -59,13 +59,16 @@ def run(
         say: Told, by the first process, what a person should know.
         pictures: How many test photographs to show.
 
+    Returns:
+        What came of it; `interrupted`, without a score, if it was stopped by hand while it learned:
+        the same call goes on.
+
     Raises:
         SettingError: Sets are empty or of different classes; the network's layers are not known, or
             it cannot look at such crops; the folder holds another run.
         UnknownLayer: The network has no such layer, or it has no map.
         ImageError: Photographs or labels cannot be read, or do not fit each other.
         NotFinite: The loss was not; the last state is kept.
-        KeyboardInterrupt: It was interrupted; the same call goes on.
     """
     notes = _checked(train, test)
     for note in notes:
@@ -73,11 +76,23 @@ def run(
             say(note)
     fabric = fabric or fabric_of(device)
     stages = Stages(setting, net, train, fabric, folder, loaders, tick, _about(setting, net, train))
+    classes = ("background", *train.classes)
+
+    def stopped(falls: tuple[int, ...]) -> Labelling:
+        return Labelling(
+            net.name, setting, classes, Confusion(len(classes)), falls, dict(stages.history),
+            notes=tuple(notes), interrupted=True,
+        )  # fmt: skip
+
     falls = stages.first()
+    if falls is None:
+        return stopped(())
     if rank() == 0 and not setting.falls:
         say(f"the rate falls behind {', '.join(map(str, falls[:-1])) or 'none'} of {falls[-1]} "
             "updates")  # fmt: skip
     labeller = stages.second(falls)
+    if labeller is None:
+        return stopped(falls)
     counted = confusion_of(labeller, test, tick)
     some = np.linspace(0, len(test) - 1, min(pictures, len(test))).astype(int)
     shown = []
@@ -87,7 +102,7 @@ def run(
         shown.append(Shown(test.name(index), image, truth, labeller.label(image)))
     facts = _facts(setting, labeller, train, test, falls)
     result = Labelling(
-        labeller.name, setting, ("background", *train.classes), counted, falls,
+        labeller.name, setting, classes, counted, falls,
         dict(stages.history), facts, tuple(notes), tuple(shown),
     )  # fmt: skip
     if folder is not None and rank() == 0:
@@ -172,6 +187,8 @@ def _unused(setting: LabellingSetting) -> set[str]:
         unused |= {"held_out", "check", "window", "first", "levels", "most"}
     if not setting.fov:
         unused |= {"fov_width"}
+    unused |= {name for name, plain in (("padding", None), ("accumulate", 1))
+               if getattr(setting, name) == plain}  # fmt: skip
     if setting.head == "fcn-32s":
         unused |= {"offset", "fov", "hidden", "deviation", "dropout", "standardize", "points"}
         unused |= {"buffer", "stride"}

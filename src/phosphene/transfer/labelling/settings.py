@@ -39,6 +39,9 @@ class LabellingSetting:
         fov: Whether two more blocks, each a pool and a new 3x3 convolution, follow the last layer
             and join the hypercolumn, for a larger field of view: chapter 4's VGG-16 (+FoV).
         fov_width: Channels of these.
+        padding: Pixels by which the first convolution pads, if not its own: 100 for networks of
+            chapter 4, which have learned so (see `zoo.fcn.pad_first`). Files of weights do not say
+            how their network was padded.
         hidden: Width of the perceptron.
         deviation: Of its first layer's initial weights. The last layer's are He et al.'s.
         dropout: Behind the hidden layer.
@@ -47,6 +50,9 @@ class LabellingSetting:
             without normalization put out may be large enough to make a rate of 1e-3 diverge.
         crop: Side of the square crops, pixels; smaller photographs are padded to it.
         batch: Crops of a batch, of all processes together.
+        accumulate: Batches of an update. What does not fit into memory with 10 crops a batch does
+            the same with 2 and five batches of an update, but that their losses weigh alike,
+            however many pixels are known in each.
         points: Pixels that are looked at in each.
         buffer: Pixels from the crop's border within which none is. Where photographs are larger
             than crops, their rims are never learned, and labelled badly: take less for those.
@@ -74,12 +80,14 @@ class LabellingSetting:
     offset: Offset = "centre"
     fov: bool = False
     fov_width: int = 1024
+    padding: int | None = None
     hidden: int = 1024
     deviation: float = 1e-4
     dropout: float = 0.5
     standardize: bool = False
     crop: int = 448
     batch: int = 10
+    accumulate: int = 1
     points: int = 128
     buffer: int = 32
     mirror: bool = True
@@ -103,7 +111,8 @@ class LabellingSetting:
             SettingError: One cannot be.
         """
         least = {
-            "fov_width": 1, "hidden": 1, "crop": 8, "batch": 1, "points": 1, "buffer": 0,
+            "fov_width": 1, "hidden": 1, "padding": 0, "crop": 8, "batch": 1, "accumulate": 1,
+            "points": 1, "buffer": 0,
             "check": 1, "window": 1, "first": 0, "levels": 1, "most": 1, "stride": 1, "seed": 0,
         }  # fmt: skip
         check_least(self, least)

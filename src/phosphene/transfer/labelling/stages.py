@@ -65,12 +65,14 @@ class Stages:
     about: str = ""
     history: dict[str, tuple[Epoch, ...]] = field(default_factory=dict)
 
-    def first(self) -> tuple[int, ...]:
+    def first(self) -> tuple[int, ...] | None:
         """Find the updates behind which the rate falls; the last is the end.
+
+        Returns:
+            They; `None` if it was interrupted, and the folder's state goes on.
 
         Raises:
             SettingError: There are too few photographs.
-            KeyboardInterrupt: It was interrupted; the folder's state goes on.
         """
         if self.setting.falls:
             return self.setting.falls
@@ -98,7 +100,7 @@ class Stages:
             measure=self._accuracy(held), told=told, stop=lambda: rule.ended,
         )  # fmt: skip
         if trained.interrupted and not rule.ended:
-            raise KeyboardInterrupt
+            return None
         falls = tuple(rule.falls)
         if not rule.ended:  # as many updates as there may be
             falls = tuple(dict.fromkeys((*falls, epochs * setting.check)))
@@ -107,11 +109,11 @@ class Stages:
                 file.write(json.dumps({"about": self.about, "falls": list(falls)}).encode())
         return falls
 
-    def second(self, falls: tuple[int, ...]) -> Labeller:
+    def second(self, falls: tuple[int, ...]) -> Labeller | None:
         """Learn from everything, with a rate that falls behind these updates, until the last.
 
-        Raises:
-            KeyboardInterrupt: It was interrupted; the folder's state goes on.
+        Returns:
+            What has learned; `None` if it was interrupted, and the folder's state goes on.
         """
         everything = tuple(range(len(self.data)))
         labeller = self._labeller(everything)
@@ -121,9 +123,7 @@ class Stages:
             "stage 2", labeller, everything, each, last // each,
             lambda optimizer, updates: Given(optimizer, falls), f" {list(falls)}",
         )  # fmt: skip
-        if trained.interrupted:
-            raise KeyboardInterrupt
-        return labeller
+        return None if trained.interrupted else labeller
 
     def _divided(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Divide the photographs at random, the same way for every network."""
@@ -173,12 +173,15 @@ class Stages:
         setting, place = self.setting, self._place(name)
         made = self._cropped(indices)
         batches = Made(
-            len(made), made, setting.batch, updates=updates, workers=self.loaders,
-            seed=setting.seed, share=(rank(), ranks()),
+            len(made), made, setting.batch, updates=updates * setting.accumulate,
+            workers=self.loaders, seed=setting.seed, share=(rank(), ranks()),
         )  # fmt: skip
         # Larsson's code lets weights decay, and not biases.
         optimizer = sgd(setting.rate, setting.decay, setting.momentum, biases=(1.0, 0.0))
-        recipe = Recipe(epochs, optimizer, schedule, seed=setting.seed, about=f"SGD, {name}{said}")
+        recipe = Recipe(
+            epochs, optimizer, schedule, accumulate=setting.accumulate, seed=setting.seed,
+            about=f"SGD, {name}{said}",
+        )  # fmt: skip
         log = None if place is None else CsvLog(place / LOG)
         began = time.monotonic()
 

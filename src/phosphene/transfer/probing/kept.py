@@ -16,6 +16,8 @@ from phosphene.errors import FormatError
 
 INDEX = "index.json"
 _SHARE = 0.5
+_ROWS = 16
+"""Photographs whose features are read together, so that they stay in a processor's cache."""
 
 Batch = tuple[list[Tensor], Tensor]
 """Features of each layer, (b, rows, columns, channels) float32, and (b,) classes."""
@@ -77,22 +79,34 @@ class KeptFeatures:
         """Return of how many photographs they are."""
         return len(self.labels)
 
-    def together(self, rows: Sequence[int]) -> Batch:
-        """Return a batch of photographs; in ascending order, in which files are read sooner."""
-        wanted = torch.tensor(sorted(rows), dtype=torch.int64)
-        return self._read(wanted), self.labels[wanted]
+    def together(self, rows: Sequence[int] | Tensor, into: Sequence[Tensor] = ()) -> Batch:
+        """Return a batch of photographs; in ascending order, in which files are read sooner.
+
+        Args:
+            rows: Numbers of the photographs.
+            into: What earlier features were returned in, to be written over; new memory, which
+                costs as much time as reading does, where it does not fit.
+        """
+        wanted = torch.as_tensor(rows, dtype=torch.int64).sort().values
+        return self._read(wanted, into), self.labels[wanted]
 
     def between(self, start: int, stop: int) -> Batch:
         """Return a batch of photographs that follow one another."""
         wanted = torch.arange(start, min(stop, len(self)))
         return self._read(wanted), self.labels[wanted]
 
-    def _read(self, wanted: Tensor) -> list[Tensor]:
-        found = []
-        for values, scale in zip(self.tensors, self.scales, strict=True):
-            read = values[wanted].float()
-            found.append(read if scale == 1 else read.div_(scale))
-        return found
+    def _read(self, wanted: Tensor, into: Sequence[Tensor] = ()) -> list[Tensor]:
+        shapes = [(len(wanted), *values.shape[1:]) for values in self.tensors]
+        if [made.shape for made in into] != shapes:
+            into = [torch.empty(shape) for shape in shapes]
+        for values, scale, made in zip(self.tensors, self.scales, into, strict=True):
+            for rows, part in zip(
+                torch.split(wanted, _ROWS), torch.split(made, _ROWS), strict=True
+            ):
+                part.copy_(values.index_select(0, rows))
+                if scale != 1:
+                    part.div_(scale)
+        return list(into)
 
 
 def free_memory() -> int:

@@ -44,7 +44,7 @@ class Probes(nn.Module):
     ) -> None:
         super().__init__()
         self.layers = tuple(layers)
-        self.norms = nn.ModuleList(FreeNorm(grid.channels) for grid in grids)
+        self.norms = nn.ModuleList(FreeNorm(grid.channels, inplace=True) for grid in grids)
         # The usual random start, which draws from torch's own generator, is left out.
         with torch.device("meta"):
             made = [nn.Linear(grid.numbers, classes) for grid in grids]
@@ -59,7 +59,10 @@ class Probes(nn.Module):
             nn.init.zeros_(linear.bias)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Return scores of classes, (b, classes), for each of (b, rows, columns, channels)."""
+        """Return scores of classes, (b, classes), for each of (b, rows, columns, channels).
+
+        Features may be written over: nobody needs them afterwards, and room for others takes time.
+        """
         scores = []
         for x, norm, linear in zip(features, self.norms, self.linears, strict=True):
             flat = norm(x.reshape(-1, x.shape[-1]))
@@ -72,7 +75,7 @@ def joint_loss(probes: nn.Module, features: Sequence[Tensor], labels: Tensor) ->
 
     Args:
         probes: `Probes`, or what Fabric has wrapped them in.
-        features: Of each layer.
+        features: Of each layer; they may be written over.
         labels: (b,) classes.
 
     Raises:

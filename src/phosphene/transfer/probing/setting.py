@@ -17,9 +17,23 @@ class ProbingSetting:
     """How layers are probed.
 
     Mahendran's thesis (2018, section 3.3.5) follows Zhang et al.'s split-brain autoencoders (CVPR
-    2017), whose code for this is that of their colorization (ECCV 2016). Defaults are those of the
-    benchmark of Goyal et al. (ICCV 2019), "FAIR's" below, which has the same schedule; `zhang` has
-    what the colorization's own files differ in.
+    2017) and their code, which is that of their colorization (ECCV 2016). There are two public
+    protocols of that name:
+
+    *Zhang's* (`zhang`), in `feature_learning_tests/linear/` of the colorization, a `train_val` and
+    a `solver.prototxt` (of its early commits: 407a471): 140,000 updates of four batches of
+    64, rate 0.01, a tenth of it after each 40,000, momentum 0.9 without Nesterov's gradient, decay
+    5e-4; weights from 0, biases at twice the rate and without decay.
+
+    *FAIR's* (Goyal et al., ICCV 2019), `alexnet_*_finetune_linear.yaml` of their benchmark: the
+    same updates, rates, momentum and decay, in batches of 256 on eight devices, with Nesterov's
+    gradient; weights from N(0, 0.01).
+
+    The default is FAIR's optimizer with Zhang's features (bilinear, squares of 256 px). The thesis
+    names neither. FAIR's is the one that is documented as a whole and that numbers were compared
+    by since; the two agree in all that decides how far a convex problem is solved: updates, images
+    of an update, rates and decay. `zhang` and `fair` follow either to the letter, but for this: a
+    batch is normalized as one here, where Zhang's four parts and FAIR's eight were each by itself.
 
     Attributes:
         layers: Names of the layers; those of AlexNet's blocks where a network has them, if empty.
@@ -95,11 +109,7 @@ class ProbingSetting:
 
     @classmethod
     def zhang(cls, **changes: Any) -> ProbingSetting:
-        """Return what the colorization's files say: no Nesterov, biases at twice the rate, from 0.
-
-        Of its batches of 64, four of which make an update, each was normalized by itself; here it
-        is all 256 together.
-        """
+        """Return what Zhang's files say: no Nesterov, biases at twice the rate, weights from 0."""
         own = cls(nesterov=False, biases=(2.0, 0.0), deviation=0.0)
         return replace(own, **changes)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ class Source(Protocol):
         """Return what is learned from, in epochs of so many updates."""
 
     def features(self, batch: Any) -> Batch:
-        """Turn a batch of it into features and classes."""
+        """Turn a batch of it into features and classes, which may last until the next only."""
 
     def tests(self) -> Iterator[Batch]:
         """Yield features and classes of the test set."""
@@ -85,9 +85,10 @@ class FromKept:
 
     train: KeptFeatures
     test: KeptFeatures
+    _room: list[Tensor] = field(default_factory=list, init=False)
 
     def batches(self, setting: ProbingSetting, updates: int) -> Made:
-        """Return kept features; see `Source`."""
+        """Return numbers of photographs; see `Source`."""
         return Made(
             len(self.train),
             _number,
@@ -95,12 +96,13 @@ class FromKept:
             updates=updates,
             seed=setting.seed,
             share=(rank(), ranks()),
-            together=self.train.together,
         )
 
-    def features(self, batch: Batch) -> Batch:
-        """Return the batch: it is features."""
-        return batch
+    def features(self, batch: Tensor) -> Batch:
+        """Read the features of photographs; they last until the next are read."""
+        features, labels = self.train.together(batch, self._room)
+        self._room[:] = features
+        return features, labels
 
     def tests(self) -> Iterator[Batch]:
         """Yield the kept features of the test photographs."""
