@@ -39,6 +39,7 @@ UNITS = (
 )
 
 
+ATTENTION = ("excitation", "contrastive@image", "grad-cam")
 # One of each kind, where sixteen would only take longer.
 FEW = (SALIENCY, DECONVNET, GUIDED, Reversal("mask+rectify", "centre", "identity"))
 
@@ -61,6 +62,9 @@ CALLS: dict[str, Call] = {
     ],
     "explain to": lambda net, case: [
         s.signal for s in explain(net, case.image(), layer=case.layer, to=case.inner)
+    ],
+    "explain attention": lambda net, case: [
+        s.map for s in explain(net, case.image(2), [Unit(0), Unit(3)], list(ATTENTION), layer=None)
     ],
     "explain_many": lambda net, case: [
         s.signal for e in explain_many(net, [*case.image(3)], batch=2) for s in e
@@ -115,6 +119,22 @@ def test_shapes_types_and_names(case: Case) -> None:
     assert made.labels[1] == "bee"
     assert len(made.top) == 2
     assert sum(p for _, p in made.top[0]) <= 1.01
+
+
+@each_network
+def test_attention_has_the_shape_of_the_image(case: Case) -> None:
+    net, images = case.build(), case.image(2)
+    with untouched(net):
+        made = explain(net, images, ["bee", 5], list(ATTENTION))
+    for saliency, rule in zip(made, [*ATTENTION, *ATTENTION], strict=True):
+        assert str(saliency.rule) == rule
+        assert saliency.map.shape == (2, 1, SIDE, SIDE)
+        assert saliency.map.dtype == case.dtype
+        assert torch.isfinite(saliency.signal).all()
+        assert (saliency.map >= 0).all()
+    alone = explain(net, images[1], 5, list(ATTENTION))
+    for one, other in zip(alone, made.saliencies[3:], strict=True):
+        case.close(one.map[0], other.map[1])
 
 
 @each_network

@@ -8,8 +8,9 @@ import sys
 import phosphene
 
 NAMES = [
-    "ARCHITECTURES", "Codes", "DECONVNET", "DSIFT", "Direction", "Explanation", "GUIDED", "HOG",
-    "LATTICE", "Localization", "Maxima", "Network", "Occlusion", "PhospheneError", "PreImage",
+    "ARCHITECTURES", "CONTRASTIVE", "Codes", "DECONVNET", "DSIFT", "Direction", "EXCITATION",
+    "Excitation", "Explanation", "GRAD_CAM", "GUIDED", "GradCam", "HOG", "LATTICE",
+    "Localization", "Maxima", "Network", "Occlusion", "PhospheneError", "PreImage",
     "Preprocessing", "ReceptiveField", "Recipe", "Representation", "Reversal", "SALIENCY",
     "Saliency", "Segmentation", "Tape", "Unit", "Watch", "activate", "backward", "caricature",
     "class_model", "explain", "explain_many", "invert", "localize", "measure_maxima", "occlude",

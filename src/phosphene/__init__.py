@@ -10,6 +10,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from phosphene.core.attention import CONTRASTIVE as CONTRASTIVE
+    from phosphene.core.attention import EXCITATION as EXCITATION
+    from phosphene.core.attention import GRAD_CAM as GRAD_CAM
+    from phosphene.core.attention import Excitation as Excitation
+    from phosphene.core.attention import GradCam as GradCam
     from phosphene.core.network import Network as Network
     from phosphene.core.nodes import register_rule as register_rule
     from phosphene.core.preprocessing import Preprocessing as Preprocessing
@@ -55,12 +60,17 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ARCHITECTURES": "core.rules",
+    "CONTRASTIVE": "core.attention",
     "Codes": "preimage.codes",
     "DECONVNET": "core.rules",
     "DSIFT": "descriptors.dsift",
     "Direction": "preimage.activate",
+    "EXCITATION": "core.attention",
+    "Excitation": "core.attention",
     "Explanation": "saliency.result",
+    "GRAD_CAM": "core.attention",
     "GUIDED": "core.rules",
+    "GradCam": "core.attention",
     "HOG": "descriptors.hog",
     "LATTICE": "core.rules",
     "Localization": "segmentation.result",

@@ -142,6 +142,15 @@ def test_inner_layers_ten_crops_and_whole_photographs(run: Run, desk: Path) -> N
     assert run(*explain, "--whole", "--json").code == 0
 
 
+def test_attention_beside_the_rules(run: Run, desk: Path) -> None:
+    rules = ("-r", "saliency", "-r", "contrastive", "-r", "grad-cam@conv")
+    assert run("explain", "cat.png", *NET, *rules, "-o", "a.html").code == 0
+    page = (desk / "a.html").read_text()
+    assert re.search(r"contrastive at \w+", page)
+    assert "grad-cam at conv" in page
+    assert page.count("data:image/png;base64,") == 5
+
+
 def test_what_the_network_sees_can_be_said(run: Run, desk: Path) -> None:
     said = "--input-size 12x14 --mean 1,2,3 --std 2 --scale 255 --order BGR --resize-to 20"
     done = run("explain", "cat.png", *NET, *said.split(), "--interpolation", "bicubic")

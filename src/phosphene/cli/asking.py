@@ -11,6 +11,7 @@ import typer
 from phosphene.errors import UnitError, UnknownRule
 
 if TYPE_CHECKING:
+    from phosphene.core.attention import Rule
     from phosphene.core.rules import Reversal
     from phosphene.core.unit import Unit
 
@@ -122,6 +123,20 @@ def read_rules(texts: Sequence[str]) -> tuple[Reversal, ...]:
     try:
         for text in texts:
             rules += ARCHITECTURES if text == "all" else [Reversal.parse(text)]
+    except UnknownRule as error:
+        raise typer.BadParameter(str(error)) from None
+    return tuple(dict.fromkeys(rules))
+
+
+def read_any_rules(texts: Sequence[str]) -> tuple[Rule, ...]:
+    """Read rules, of attention too, each once; `all` are the eight architectures."""
+    from phosphene.core.attention import parse_rule
+    from phosphene.core.rules import ARCHITECTURES
+
+    rules: list[Rule] = []
+    try:
+        for text in texts:
+            rules += ARCHITECTURES if text == "all" else [parse_rule(text)]
     except UnknownRule as error:
         raise typer.BadParameter(str(error)) from None
     return tuple(dict.fromkeys(rules))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from phosphene.errors import ImageError, PhospheneError, out_of_memory
 
 if TYPE_CHECKING:
+    from phosphene.core.attention import Rule
     from phosphene.core.network import Network
-    from phosphene.core.rules import Reversal
     from phosphene.core.unit import Unit
     from phosphene.saliency.result import Explanation
 
@@ -22,7 +22,7 @@ class Asked:
 
     Attributes:
         units: Where to start; empty for the strongest unit or the predicted class.
-        rules: Which reversed networks; empty for the usual three.
+        rules: Which reversed networks and rules of attention; empty for the usual three.
         layer: Layer of the units; `None` for the class scores.
         to: Inner layer to stop at; `None` for the image.
         whole: Whether the network is shown whole photographs.
@@ -30,7 +30,7 @@ class Asked:
     """
 
     units: tuple[Unit, ...] = ()
-    rules: tuple[Reversal, ...] = ()
+    rules: tuple[Rule, ...] = ()
     layer: str | None = None
     to: str | None = None
     whole: bool = False

@@ -30,11 +30,17 @@ forward pass.
   guided       both at once, also called DeSaliNet (Mahendran & Vedaldi 2016)
   all          all eight architectures of the last paper
 
+  excitation   excitation backprop: what excites the unit (Zhang et al. 2016)
+  contrastive  the same, less what excites its opposite
+  grad-cam     channels of a layer that raise the unit (Selvaraju et al. 2017)
+  These three are maps of a layer: grad-cam@fire9/concat says which.
+
 [b]Examples[/b]
   phosphene explain cat.jpg -m NET.caffemodel
   phosphene explain cat.jpg -m NET.caffemodel --class tabby -o cat.png
   phosphene explain photos/ -m NET.caffemodel -l fire5/concat -u 100 -o out/
   phosphene explain cat.jpg -m my.py:net --weights my.pt --rule guided
+  phosphene explain cat.jpg -c tabby --rule contrastive --rule grad-cam
 """
 
 
@@ -64,9 +70,17 @@ def explain(
         raise typer.BadParameter("give --unit or --class, not both")
     from phosphene.image import find
 
-    rules, units = asking.read_rules(rule or []), asking.read_units(unit or [], class_ or [], seed)
+    rules, units = (
+        asking.read_any_rules(rule or []),
+        asking.read_units(unit or [], class_ or [], seed),
+    )
     if ten_crop and any(u.at != "strongest" for u in units):
         raise typer.BadParameter("--ten-crop takes all positive positions: give the class alone")
+    if ten_crop and any(hasattr(chosen, "at") for chosen in rules):
+        raise typer.BadParameter(
+            "--ten-crop averages reversed networks on the pixels: leave out excitation, "
+            "contrastive and grad-cam"
+        )
     output = Output(out if out or json else "explanation.html")
     files = output.takes(photos, find(photos), max(1, len(units)), 2 + (len(rules) or 3))
 
@@ -82,8 +96,8 @@ def explain(
 
 def _check(network: Network, asked: Asked) -> None:
     """Look up what is named, so that a misspelt name is no error of the first photograph."""
-    for name in (asked.layer, asked.to):
-        if name is not None:
+    for name in (asked.layer, asked.to, *(getattr(rule, "at", None) for rule in asked.rules)):
+        if name and name != "image":
             network.address(name)
     for unit in asked.units:
         if unit.kind == "class":

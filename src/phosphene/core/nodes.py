@@ -109,6 +109,11 @@ def strict_mask(node: Node) -> Tensor | None:
     return None
 
 
+def operation(node: Node) -> str:
+    """Return what a node reverses, `Convolution` for all spellings of a convolution."""
+    return node.name().partition("Backward")[0]
+
+
 def saved(node: Node, attribute: str) -> Any:
     """Read what a node has saved, such as `kernel_size`."""
     return getattr(node, f"_saved_{attribute}")
@@ -200,7 +205,7 @@ def self_check() -> None:
     with torch.enable_grad():
         x = torch.ones(1, 4, 4, 4, requires_grad=True)
         spellings: list[tuple[str, Tensor, str, tuple[str, ...]]] = [
-            ("relu", F.relu(x), "ReluBackward0", ()),
+            ("relu", F.relu(x), "ReluBackward0", ("result",)),
             ("clamp", x.clamp(min=0), "ClampBackward1", ("self", "min", "max")),
             ("clamp_min", x.clamp_min(0), "ClampMinBackward0", ("self", "min")),
             ("threshold", F.threshold(x, 0, 0), "ThresholdBackward0", ("threshold",)),
@@ -209,14 +214,42 @@ def self_check() -> None:
                 "max_pool2d",
                 F.max_pool2d(x, 2),
                 "MaxPool2DWithIndicesBackward0",
-                ("self", "kernel_size", "stride", "padding", "dilation"),
+                ("self", "result1", "kernel_size", "stride", "padding", "dilation"),
             ),
             (
                 "conv2d",
                 F.conv2d(x, x.detach()),
                 "ConvolutionBackward0",
-                ("weight", "stride", "padding", "dilation", "transposed"),
+                (
+                    "input",
+                    "weight",
+                    "bias_sym_sizes_opt",
+                    "stride",
+                    "padding",
+                    "dilation",
+                    "transposed",
+                    "output_padding",
+                    "groups",
+                ),
             ),
+            (
+                "linear",
+                F.linear(x.flatten(1), x.flatten(1), x.flatten()[:1]),
+                "AddmmBackward0",
+                ("mat1", "mat2", "alpha", "beta"),
+            ),
+            ("mm", x.flatten(1) @ x.flatten(1).detach().mT, "MmBackward0", ("self", "mat2")),
+            (
+                "batch_norm",
+                F.batch_norm(x, x.detach()[0, :, 0, 0], x.detach()[0, :, 0, 0]),
+                "NativeBatchNormBackward0",
+                ("input", "weight", "running_mean", "running_var", "eps"),
+            ),
+            ("avg_pool2d", F.avg_pool2d(x, 2), "AvgPool2DBackward0", ("self",)),
+            ("mean", x.mean((2, 3)), "MeanBackward1", ("dim",)),
+            ("add", x + x, "AddBackward0", ("alpha",)),
+            ("sub", x - x, "SubBackward0", ("alpha",)),
+            ("cat", torch.cat([x, x], 1), "CatBackward0", ("dim",)),
             ("pow", x.pow(0.75), "PowBackward0", ("exponent",)),
             ("div", x / x, "DivBackward0", ()),
         ]

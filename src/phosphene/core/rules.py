@@ -107,6 +107,11 @@ class Reversal:
         """
         if isinstance(text, Reversal):
             return text
+        if not isinstance(text, str) or text.partition("@")[0].strip().lower() in _ATTENTION:
+            raise UnknownRule(
+                f"the rule {str(text)!r} is no reversed network, which is needed here: choose one "
+                f"of {', '.join(_NAMED)} ('explain' takes it)"
+            )
         name = text.strip().lower().replace("center", "centre")
         include: list[str] = []
         while (part := name.rpartition("+"))[2] in RECTIFIERS:
@@ -138,6 +143,8 @@ class Reversal:
 
 
 _NAMED: dict[str, Reversal] = {}
+# Names of `core.attention`'s rules.
+_ATTENTION = ("excitation", "contrastive", "grad-cam", "gradcam")
 _ALIASES = {"desalinet": "guided", "guided backprop": "guided", "salinet": "saliency"}
 
 SALIENCY = Reversal("mask", "switches", "backprop", name="saliency")

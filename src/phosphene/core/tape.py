@@ -96,7 +96,7 @@ class Tape:
     def nodes(self) -> tuple[Node, ...]:
         """The nodes between input and layer, each after all it depends on."""
         if self._nodes is None:
-            self._nodes = tuple(_between(self.edge.node, self.leaf))
+            self._nodes = tuple(between(self.edge.node, self.leaf))
             if not self._nodes:
                 name = f"layer {self.layer!r}" if self.layer else "the output"
                 raise NetworkError(
@@ -126,7 +126,7 @@ class Tape:
         )
 
 
-def _between(last: Node, first: Node) -> Iterator[Node]:
+def between(last: Node, first: Node) -> Iterator[Node]:
     """Yield the nodes on any path from `first` to `last`, in topological order."""
     reaches: dict[Node, bool] = {first: True}
     stack: list[tuple[Node, bool]] = [(last, False)]

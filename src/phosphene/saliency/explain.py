@@ -10,22 +10,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from phosphene.core.attention import IMAGE, Rule, parse_rule
 from phosphene.core.finite import check_finite
 from phosphene.core.labels import Likely, most_probable
 from phosphene.core.network import Network
 from phosphene.core.photographs import OnError, Prepared, batches, prepared, several
+from phosphene.core.representation import Representation
 from phosphene.core.reversal import backward
 from phosphene.core.rules import DECONVNET, GUIDED, SALIENCY, Reversal
 from phosphene.core.seed import Seed, as_maps
 from phosphene.core.tape import Tape
 from phosphene.core.unit import Unit
-from phosphene.errors import ImageError, UnitError
+from phosphene.errors import ImageError, SettingError, UnitError
 from phosphene.image import name_of
 from phosphene.provenance import versions
+from phosphene.saliency.attention import field_at, layer_of, on_image
 from phosphene.saliency.result import Explanation, Saliency
 
 AnyUnit = Unit | int | str | None
-AnyRule = Reversal | str
+AnyRule = Rule | str
 
 # How often a random unit is drawn again while its signal is zero.
 _DRAWS = 20
@@ -54,8 +57,10 @@ def explain(
             network predicts. A list of these is sent back in one batched pass.
         rules: Which reversed networks, as values or names. `None` is saliency, DeConvNet and
             guided backpropagation, as far as there are ReLUs below the unit to tell them apart.
+            Also rules of attention (`core.attention`): `"excitation"`, `"contrastive"` and
+            `"grad-cam"`, with the layer to read them at (`"grad-cam@conv5"`) or without.
         layer: Layer of the unit; the class scores if `None`.
-        to: Stop at this inner layer instead of the image.
+        to: Stop at this inner layer instead of the image; attention, too, is left there.
         whole: Show the network the whole photograph instead of the centre crop.
         top: How many classes to name in the result; 0 saves the pass behind the layer.
 
@@ -65,6 +70,8 @@ def explain(
     Raises:
         NothingToReverse: A rule changes ReLUs, and there are none.
         OpaqueGraph: A rule needs to look into compiled or scripted code.
+        ReversalError: A rule of attention has nothing to read at its layer.
+        SettingError: A rule is read at one layer, and `to` is another.
         UnknownLayer, UnknownClass, UnknownRule, UnitError, ImageError, NotFinite: As they say.
 
     *Reference.* Mahendran & Vedaldi, ECCV 2016, sections 2 and 3; Simonyan et al. 2014, section 3.
@@ -134,14 +141,21 @@ def _explained(
     # The pass goes on behind the layer only for what is asked of the classes.
     predicts = (layer is None and top > 0) or any(u.kind == "predicted" for u in units)
     cuts = [cut, net.output] if predicts else [cut]
+    chosen = None if rules is None else [parse_rule(rule) for rule in listed(rules)]
+    size = (photos[0].image.shape[-2], photos[0].image.shape[-1])
+    ends = [_end(net, rule, cut, size, to) for rule in chosen or ()]
+    inner = [name for name in dict.fromkeys([to, *ends]) if name]
     # The way back too: checkpointed layers run again on it, and need their evaluation mode.
     with net.running(gradients=False):
         image = torch.cat([p.image for p in photos]).detach()
-        tape, *output = net.tapes(image, cuts, [to] if to else [])
+        tape, *output = net.tapes(image, cuts, inner)
         probabilities = net.head.probabilities(output[0].activation) if output else None
-        chosen = _rules(tape, rules)
-        seeds = [_planted(u, tape, probabilities, chosen[0], to) for u in units]
-        saliencies = _signals(net, tape, units, seeds, chosen, to)
+        if chosen is None:
+            chosen = [SALIENCY, DECONVNET, GUIDED] if tape.census["relu"] else [SALIENCY]
+            ends = [to] * len(chosen)
+        ways = list(zip(chosen, ends, strict=True))
+        seeds = [_planted(u, tape, probabilities, *ways[0]) for u in units]
+        saliencies = _signals(net, tape, units, seeds, ways, to is None)
         facts = {
             "network": net.name,
             "preprocessing": str(net.preprocessing),
@@ -197,17 +211,26 @@ def _holds_classes(net: Network, layer: str, tape: Tape) -> bool:
     return count == len(net.labels) and net.address(layer) == net.scores.address
 
 
-def _rules(tape: Tape, rules: AnyRule | Sequence[AnyRule] | None) -> list[Reversal]:
-    if rules is None:
-        return [SALIENCY, DECONVNET, GUIDED] if tape.census["relu"] else [SALIENCY]
-    return [Reversal.parse(rule) for rule in listed(rules)]
+def _end(
+    net: Network, rule: Rule, cut: Representation, size: tuple[int, int], to: str | None
+) -> str | None:
+    """Return the layer that a rule's signal stops at; `None` for the image."""
+    if isinstance(rule, Reversal):
+        return to
+    if to is not None:
+        if rule.at and rule.at != to:
+            raise SettingError(
+                f"{rule.name!r} is read there, and to={to!r} says elsewhere: say one"
+            )
+        return to
+    return None if rule.at == IMAGE else rule.at or layer_of(net, rule, cut, size)
 
 
 def _planted(
     unit: Unit,
     tape: Tape,
     probabilities: Tensor | None,
-    rule: Reversal,
+    rule: Rule,
     to: str | None,
 ) -> Seed:
     """Make a unit's seed; a random unit is drawn again while nothing comes back from it."""
@@ -232,21 +255,36 @@ def _signals(
     tape: Tape,
     units: Sequence[Unit],
     seeds: Sequence[Seed],
-    rules: Sequence[Reversal],
-    to: str | None,
+    ways: Sequence[tuple[Rule, str | None]],
+    spread: bool,
 ) -> tuple[Saliency, ...]:
+    """Send the seeds back by every rule to its end; attention is spread over the image."""
     p = seeds[0].p if len(seeds) == 1 else torch.stack([seed.p for seed in seeds])
     height, width = as_maps(tape.activation)[0].shape[2:]
     sites = (int(height), int(width))
+    attending = {e for rule, e in ways if e and not isinstance(rule, Reversal)} if spread else ()
+    # Before the last pass frees the tape.
+    fields = {end: field_at(tape, end) for end in attending}
+    size = (tape.x.shape[-2], tape.x.shape[-1])
     found: dict[tuple[int, int], Saliency] = {}
-    for j, rule in enumerate(rules):
-        signals = backward(tape, p, rule, to, keep=j + 1 < len(rules))
+    for j, (rule, end) in enumerate(ways):
+        signals = backward(tape, p, rule, end, keep=j + 1 < len(ways))
         check_finite(signals, net.module, tape.x.detach(), net.run)
-        if to is None:
-            signals = net.preprocessing.pull_back(signals)
+        if end is None:
+            signals = _of_image(net, signals, rule)
         for i, (unit, seed) in enumerate(zip(units, seeds, strict=True)):
             signal = signals if len(seeds) == 1 else signals[i]
-            found[i, j] = Saliency(
-                signal, unit, seed.channel, seed.at, seed.score, rule, tape.census, to or "", sites
+            saliency = Saliency(
+                signal, unit, seed.channel, seed.at, seed.score, rule, tape.census, end or "", sites
             )
-    return tuple(found[i, j] for i in range(len(units)) for j in range(len(rules)))
+            if spread and end is not None:
+                saliency = replace(saliency, map=on_image(saliency.map, fields[end], size))
+            found[i, j] = saliency
+    return tuple(found[i, j] for i in range(len(units)) for j in range(len(ways)))
+
+
+def _of_image(net: Network, signals: Tensor, rule: Rule) -> Tensor:
+    """Bring signals on the network's input to RGB; attention is shared out, and has no units."""
+    if isinstance(rule, Reversal):
+        return net.preprocessing.pull_back(signals)
+    return signals.flip(-3) if net.preprocessing.order == "BGR" else signals

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
+from PIL.Image import Image
 from torch import Tensor
 
 from phosphene import display
+from phosphene.core.attention import Excitation, GradCam, Rule, attention_map, parse_rule
 from phosphene.core.labels import Likely
 from phosphene.core.preprocessing import Frame
 from phosphene.core.rules import Reversal
@@ -22,21 +24,23 @@ from phosphene.panel import Panel, Shows, Tile
 
 @dataclass(frozen=True, eq=False)
 class Saliency:
-    """What one reversed network sends back to the image from one unit, for each image of a batch.
+    """What one rule sends back to the image from one unit, for each image of a batch.
 
     Attributes:
         signal: (b, c, h, w), signed, per unit of RGB in [0, 1]; at an inner layer, that layer's
-            shape. For the derivative rule it is d score / d image.
+            shape. For the derivative rule it is d score / d image; for excitation backprop p, the
+            share of the unit's excitation; for Grad-CAM the weighed channels of its layer.
         unit: The unit asked for.
         channel: (b,) the channel it turned out to be; -1 where it is no single one.
         at: (b, 2) its row and column on the layer's map; -1 where it is no single one.
         score: (b,) how strong it is: inner product of seed and activation.
-        rule: The reversed network.
+        rule: The reversed network, or rule of attention.
         census: The bottlenecks between image and unit.
         to: Name of the inner layer the signal was stopped at; empty for the image.
         sites: (rows, columns) of the unit's layer.
         map: (b, 1, h, w) magnitude: the largest over the channels of each pixel (Simonyan et al.
-            2014, section 3.1). NaN where nothing is known.
+            2014, section 3.1). For attention the sum over the channels, cut at zero, brought from
+            its layer to the image. NaN where nothing is known.
     """
 
     signal: Tensor
@@ -44,7 +48,7 @@ class Saliency:
     channel: Tensor
     at: Tensor
     score: Tensor
-    rule: Reversal
+    rule: Rule
     census: Census
     to: str = ""
     sites: tuple[int, int] = (0, 0)
@@ -52,8 +56,11 @@ class Saliency:
 
     def __post_init__(self) -> None:
         if not self.map.numel():
-            maps, _ = as_maps(self.signal)
-            object.__setattr__(self, "map", maps.abs().amax(1, keepdim=True))
+            if isinstance(self.rule, Reversal):
+                found = as_maps(self.signal)[0].abs().amax(1, keepdim=True)
+            else:
+                found = attention_map(self.signal)
+            object.__setattr__(self, "map", found)
 
     @property
     def empty(self) -> Tensor:
@@ -62,7 +69,8 @@ class Saliency:
 
     def shown(self) -> Tensor:
         """(b, 3, h, w) RGB in [0, 1]: the signal around mid-gray, or heat if it is no image."""
-        if self.signal.shape[1] in (1, 3) and not self.to:
+        reverses = isinstance(self.rule, Reversal)
+        if reverses and self.signal.shape[1] in (1, 3) and not self.to:
             return display.show_signal(self.signal).expand(-1, 3, -1, -1)
         return display.heat(display.normalize_map(self.map))
 
@@ -84,7 +92,7 @@ class Saliency:
 
 @dataclass(frozen=True, eq=False)
 class Explanation(Shows):
-    """What several reversed networks say about the same images, from one forward pass.
+    """What several rules say about the same images, from one forward pass.
 
     A sequence of `Saliency`, unit by unit and within a unit rule by rule; also addressed by rule:
     `explanation["guided"]`.
@@ -117,11 +125,11 @@ class Explanation(Shows):
     def __iter__(self) -> Iterator[Saliency]:
         return iter(self.saliencies)
 
-    def __getitem__(self, rule: int | str | Reversal) -> Saliency:
+    def __getitem__(self, rule: int | str | Rule) -> Saliency:
         """Return a saliency by its number, or the first of a rule."""
         if isinstance(rule, int):
             return self.saliencies[rule]
-        wanted = Reversal.parse(rule)
+        wanted = parse_rule(rule)
         for saliency in self.saliencies:
             if saliency.rule == wanted:
                 return saliency
@@ -204,21 +212,35 @@ class Explanation(Shows):
         seen = ", ".join(f"{name.split(',')[0]} {p:.0%}" for name, p in likely)
         tiles = [Tile(to_image(photograph[0]), seen or "image")]
         for saliency in saliencies:
-            caption = saliency.rule.name + (f" at {saliency.to}" if saliency.to else "")
+            attends = isinstance(saliency.rule, Excitation | GradCam)
+            name = saliency.rule.name.partition("@")[0] if attends else saliency.rule.name
+            caption = name + (f" at {saliency.to}" if saliency.to else "")
             if bool(saliency.empty[0]):
                 caption += ": zero everywhere"
-            tiles.append(Tile(to_image(saliency.shown()[0]), caption, str(saliency.census)))
+            on_photograph = attends and saliency.map.shape[-2:] == photograph.shape[-2:]
+            shown = _over(saliency, photograph) if on_photograph else to_image(saliency.shown()[0])
+            tiles.append(Tile(shown, caption, str(saliency.census)))
         first = saliencies[0]
-        if not first.to:
-            over = first.overlay(photograph.expand(-1, 3, -1, -1).to(first.map.device))
-            tiles.append(Tile(to_image(over[0]), f"map of {first.rule}"))
+        if not first.to and isinstance(first.rule, Reversal):
+            tiles.append(Tile(_over(first, photograph), f"map of {first.rule}"))
         return tuple(tiles)
+
+
+def _over(saliency: Saliency, photograph: Tensor) -> Image:
+    """Draw the map of a single image over its photograph."""
+    return to_image(saliency.overlay(photograph.expand(-1, 3, -1, -1).to(saliency.map.device))[0])
 
 
 def _why_empty(saliency: Saliency, index: int) -> str:
     """Say what may be behind a signal that is zero everywhere, and what to do."""
     if float(saliency.score[index]) == 0:
         return "the unit is not active in this image: choose another, or 'strongest'"
+    if isinstance(saliency.rule, Excitation):
+        return "nothing that is active in front of the unit excites it" + (
+            " more than its dual" if saliency.rule.contrastive else ""
+        )
+    if isinstance(saliency.rule, GradCam):
+        return "no channel of its layer that is active raises the unit"
     if saliency.rule.relu in ("rectify", "mask+rectify"):
         return "rectifying leaves nothing below so deep a unit: start from an earlier layer"
     return "no pixel changes this unit"

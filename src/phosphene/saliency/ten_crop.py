@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from phosphene.core.attention import parse_rule
 from phosphene.core.finite import check_finite
 from phosphene.core.labels import most_probable
 from phosphene.core.network import Network
@@ -28,7 +29,7 @@ from phosphene.core.reversal import backward
 from phosphene.core.rules import SALIENCY, Reversal
 from phosphene.core.seed import as_maps
 from phosphene.core.unit import Unit
-from phosphene.errors import ImageError
+from phosphene.errors import ImageError, UnknownRule
 from phosphene.image import as_photograph, name_of, to_tensor
 from phosphene.provenance import versions
 from phosphene.saliency.explain import AnyRule, listed
@@ -48,7 +49,8 @@ def ten_crop(
         net: The network.
         photo: A file, PIL image or array of any size.
         class_: Name or index; the most probable class of the ten crops together if `None`.
-        rules: Which reversed networks; `None` is saliency, as in the paper.
+        rules: Which reversed networks; `None` is saliency, as in the paper. Rules of attention are
+            read at inner layers, whose maps no crops share, and are refused.
         top: How many classes to name in the result.
 
     Returns:
@@ -74,7 +76,7 @@ def _averaged(
     crops = torch.cat([resized[..., t : t + h, s : s + w] for t, s, h, w in boxes])
     crops = torch.cat([crops, crops.flip(-1)])
 
-    chosen = [Reversal.parse(rule) for rule in rules]
+    chosen = [_reversal(rule) for rule in rules]
     scores, output = net.tapes(crops, [net.scores, net.output])
     probabilities = net.head.probabilities(output.activation).mean(0, keepdim=True)
     index = net.class_index(class_) if class_ is not None else int(probabilities.argmax())
@@ -127,6 +129,16 @@ def _averaged(
         most_probable(probabilities, net.labels, top),
         facts,
     )
+
+
+def _reversal(rule: AnyRule) -> Reversal:
+    found = parse_rule(rule)
+    if not isinstance(found, Reversal):
+        raise UnknownRule(
+            f"{found.name!r} is read at an inner layer, and ten crops are put together on the "
+            "pixels: give reversed networks, or ask `explain`"
+        )
+    return found
 
 
 def _boxes(resized: tuple[int, int], crop: tuple[int, int]) -> list[tuple[int, int, int, int]]:
