@@ -72,10 +72,14 @@ def grouping() -> Iterator[Run]:
             f"{CUBE} --reading {reading} {apart} --beta 30",
         )  # fmt: skip
     yield Run("cube-fast-weighted-near", "cube-fast", f"{CUBE} --reading weighted")
-    for world, reading in (("cube-fast", "weighted"), ("cube-fast", "mixed"), ("cube", "mixed")):
+    for world, reading, seed in (
+        ("cube-fast", "weighted", 1), ("cube-fast", "weighted", 2), ("cube-fast", "mixed", 1),
+        ("cube", "weighted", 1),
+    ):  # fmt: skip
         yield Run(
-            f"{world}-{reading}-seed1", world, f"{CUBE} --reading {reading} {apart} --seed 1"
-        )
+            f"{world}-{reading}-seed{seed}", world,
+            f"{CUBE} --reading {reading} {apart} --seed {seed}",
+        )  # fmt: skip
     yield Run(
         "cube-fast-weighted-resized", "cube-fast",
         f"{CUBE} --reading weighted {apart}".replace("--augmentation cut", "--augmentation sintel"),
