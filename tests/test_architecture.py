@@ -33,15 +33,39 @@ MAY_IMPORT = {
     "descriptors": BASE | {"core", "formats", "preimage"},
     "view": BASE,
     "training": BASE | {"core"},
+    "inverse": BASE | {"core", "training"},
     "pretext": BASE | {"core", "formats", "zoo", "training", "motion", "worlds"},
     "transfer": BASE
     | {"core", "formats", "zoo", "training", "motion", "pretext", "segmentation", "worlds"},
     "survey": BASE | {"core", "saliency", "preimage", "worlds", "zoo", "view", "training"},
     "atlas": BASE | {"core", "zoo", "saliency", "preimage", "worlds", "survey", "view"},
     "studies": BASE
-    | {"core", "worlds", "zoo", "saliency", "segmentation", "preimage", "descriptors", "view"},
+    | {
+        "core",
+        "worlds",
+        "zoo",
+        "saliency",
+        "segmentation",
+        "preimage",
+        "descriptors",
+        "inverse",
+        "view",
+    },
+    "comparison": BASE
+    | {
+        "core",
+        "zoo",
+        "saliency",
+        "preimage",
+        "survey",
+        "worlds",
+        "view",
+        "training",
+        "studies",
+    },
     "cli": BASE
     | {
+        "comparison",
         "core",
         "formats",
         "zoo",

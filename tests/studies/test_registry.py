@@ -16,7 +16,8 @@ from tests.studies import fake
 NAMES = (
     "errors initialisations naturalness descriptors strength beta jitter layers multiple scale "
     "bias locality streams units classes caricatures pairs votes solvers class-models "
-    "correspondence invariance segmentation localization"
+    "correspondence invariance segmentation localization architectures selectivity finite-support "
+    "foreground phase informed"
 ).split()
 
 

@@ -17,6 +17,7 @@ from phosphene.cli import (
     atlas,
     caricature,
     class_model,
+    compare,
     convert,
     demo,
     describe,
@@ -24,6 +25,7 @@ from phosphene.cli import (
     dissect,
     evolution,
     explain,
+    find,
     flow,
     invert,
     layers,
@@ -109,6 +111,8 @@ app.command("ablate", help=ablate.HELP)(ablate.ablate)
 app.command("survey", help=survey.HELP, no_args_is_help=True)(survey.survey)
 app.command("serve", help=serve.HELP)(serve.serve)
 app.command("atlas", help=atlas.HELP, no_args_is_help=True)(atlas.atlas)
+app.command("compare", help=compare.HELP, no_args_is_help=True)(compare.compare)
+app.command("find", help=find.HELP, no_args_is_help=True)(find.find)
 app.command("layers", help=layers.HELP, no_args_is_help=True)(layers.layers)
 app.command("models", help=models.HELP)(models.models)
 app.command("convert", help=convert.HELP, no_args_is_help=True)(convert.convert)

@@ -12,6 +12,7 @@ from phosphene.cli import options, studying
 from phosphene.cli.grouped import grouped
 from phosphene.cli.options import say
 from phosphene.cli.study_cuts import StudyCuts
+from phosphene.cli.study_inverse import StudyInverse
 from phosphene.errors import ImageError, OutputError, nearest
 from phosphene.studies.registry import STUDIES, StudyInfo
 
@@ -64,6 +65,7 @@ def study(
     json: options.AsJson = False,
     *,
     cuts: StudyCuts,
+    inverse: StudyInverse,
     network: options.NetworkOptions,
 ) -> None:
     """Run an experiment of the papers on your own network and photographs."""
@@ -78,8 +80,10 @@ def study(
     for need in asked:
         if need not in info.needs:
             raise typer.BadParameter(f"the study {name} takes no {_OPTIONS[need]}")
-    if cuts.given() and "cuts" not in info.needs:
-        raise typer.BadParameter(f"the study {name} takes no {cuts.given()[0]}")
+    more: dict[Any, StudyCuts | StudyInverse] = {"cuts": cuts, "inverse": inverse}
+    for need, group in more.items():
+        if group.given() and need not in info.needs:
+            raise typer.BadParameter(f"the study {name} takes no {group.given()[0]}")
     if photos and not info.needs & {"photos", "votes"}:
         raise typer.BadParameter(f"the study {name} takes no photographs")
     if quality is not None and quality not in _QUALITIES:
@@ -92,7 +96,9 @@ def study(
         _report(findings, _saved(findings, place), {}, json)
         return
     run = info.load()
-    besides = cuts.arguments() if "cuts" in info.needs else {}
+    besides: dict[str, Any] = {}
+    for need, group in more.items():
+        besides |= group.arguments() if need in info.needs else {}
     files, failed = studying.readable(photos or [], place, limit)
     from phosphene.cli.progress import followed
 

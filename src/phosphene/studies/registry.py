@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from phosphene.errors import PhospheneError, nearest
 
-Need = Literal["photos", "votes", "layers", "strengths", "units", "classes", "repeats", "cuts"]
+Need = Literal[
+    "photos", "votes", "layers", "strengths", "units", "classes", "repeats", "cuts", "inverse"
+]
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,44 @@ _ALL = (
         "CorLoc, top-5 localization error and pointing game of the same",
         "Simonyan et al. 2014, section 3.2; Th section 7",
         "photos cuts",
+    ),
+    _info(
+        "architectures",
+        "eight reversed networks: what polarity, masks and switches do for edges",
+        "ECCV 2016 section 3.1, fig 3; Th fig 7.10",
+        "photos layers",
+    ),
+    _info(
+        "selectivity",
+        "whether a picture shows the unit, or the photograph it was made from",
+        "ECCV 2016 section 3.3, fig 4; Th section 7.3",
+        "photos layers classes",
+    ),
+    _info(
+        "finite-support",
+        "how much of its field a signal fills, and what makes it fall off",
+        "ECCV 2016 section 3.3, fig 5; Th section 7.3",
+        "photos layers",
+        home="phosphene.studies.finite_support:finite_support",
+    ),
+    _info(
+        "foreground",
+        "how much of a signal lies on the object, by masks or boxes",
+        "ECCV 2016 section 3.3, fig 6; Th section 7.3",
+        "photos layers",
+    ),
+    _info(
+        "phase",
+        "whether masks and switches are to a signal what phase is to an image",
+        "ECCV 2016 section 3.4, fig 7",
+        "photos layers",
+    ),
+    _info(
+        "informed",
+        "what masks and switches tell of a photograph: inverses with and without",
+        "ECCV 2016 section 3.2; Th eq 7.10, section 7.4.3",
+        "photos layers repeats inverse",
+        3,
     ),
 )
 

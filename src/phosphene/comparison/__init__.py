@@ -1,0 +1,1 @@
+"""Networks side by side: what their units are for, and which of them answer to a picture."""

@@ -1,0 +1,102 @@
+"""The networks of a comparison: what each is called, and its batch normalization taken in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+from torch import nn
+
+from phosphene.core.network import Network
+from phosphene.errors import NetworkError, SettingError
+from phosphene.training.absorption import absorb
+from phosphene.training.free_norm import FreeNorm
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A network of a comparison.
+
+    Attributes:
+        name: What it is called; no two alike.
+        short: The same without what all names begin with.
+        net: The network, with normalization absorbed.
+        absorbed: Layers that took a normalization in.
+        note: What of it could not be absorbed; empty where nothing was left.
+    """
+
+    name: str
+    short: str
+    net: Network
+    absorbed: tuple[str, ...] = ()
+    note: str = ""
+
+
+def compared(nets: Sequence[Network], least: int = 2) -> tuple[Compared, ...]:
+    """Make networks ready to be compared.
+
+    Batch normalization without parameters, as networks learn with here and in the thesis, is an
+    affine function while a network is looked at, and is taken into the layers before it, in a copy.
+    Normalization with parameters stays, as an affine function of its own.
+
+    Args:
+        nets: The networks; they stay as they are.
+        least: How many there have to be.
+
+    Raises:
+        SettingError: There are fewer.
+    """
+    if len(nets) < least:
+        raise SettingError(f"{len(nets)} network was given: name {least} or more to compare")
+    names = _apart([net.name for net in nets])
+    common = _common(names)
+    return tuple(
+        Compared(name, name[common:], *_absorbed(net))
+        for name, net in zip(names, nets, strict=True)
+    )
+
+
+def _absorbed(net: Network) -> tuple[Network, tuple[str, ...], str]:
+    free = [
+        name
+        for name, module in net.module.named_modules()
+        if isinstance(module, FreeNorm)
+        or (isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and not module.affine)
+    ]
+    if not free:
+        return net, (), ""
+    module = deepcopy(net.module)
+    try:
+        done = absorb(module)
+    except NetworkError as error:
+        return net, (), f"{net.name}: normalization was not absorbed ({error})"
+    own = Network(module.eval(), net.preprocessing, net.labels, net.name, net.aliases)
+    return own, tuple(done), ""
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """Tell apart networks of one name.
+
+    >>> _apart(["a", "b", "a"])
+    ['a', 'b', 'a (2)']
+    """
+    found: list[str] = []
+    for name in names:
+        own, number = name, 1
+        while own in found:
+            number += 1
+            own = f"{name} ({number})"
+        found.append(own)
+    return found
+
+
+def _common(names: Sequence[str]) -> int:
+    """Return how many letters, up to a colon, all names share.
+
+    >>> _common(["small:random", "small:rotation"]), _common(["small", "small:rotation"])
+    (6, 0)
+    """
+    heads = {name[: name.rfind(":") + 1] for name in names}
+    head = heads.pop()
+    return len(head) if not heads and all(len(name) > len(head) for name in names) else 0

@@ -1,0 +1,1 @@
+"""Learned inverses of a network: what it takes to get the photograph back."""
