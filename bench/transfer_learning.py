@@ -34,7 +34,7 @@ RUNS = {
     f"{TWO} --layer fc7 --rate 1e-2 --with updates=300 --with drop_every=75 "
     "--with scales=0.9,1.1 --with tests=4",
     "classification-frozen": "transfer classification voc07:{data}/one/VOCdevkit/VOC2007 "
-    f"{TWO} --layer relu7 --rate 2e-2 --with frozen=yes --with updates=300 --with drop_every=75 "
+    f"{TWO} --layer relu7 --rate 2e-2 --with frozen=yes --with updates=900 --with drop_every=225 "
     "--with scales=0.9,1.1 --with tests=4",
     "segmentation": "transfer segmentation voc12:{data}/pixels/VOCdevkit/VOC2012 "
     f"{TWO} --rate 1e-2 --with crop=96 --with points=512 --with buffer=0 --with hidden=256 "
@@ -133,9 +133,9 @@ def table(folder: Path) -> list[str]:
         if not result.exists():
             continue
         told = json.loads(result.read_text())
-        markdown = folder / name / "compared.md"
+        measured = sorted((folder / name).glob("table-1*.md"))
         lines += [f"## {name}", "", f"{told['minutes']:.0f} minutes, both networks.", ""]
-        lines += [markdown.read_text().strip(), ""] if markdown.exists() else []
+        lines += [measured[0].read_text().replace(f"{folder}/data/", ""), ""] if measured else []
         lines += ["```text", f"phosphene {RUNS[name].format(data='data')}", "```", ""]
     rows = [
         f"| {which} | {told['foreground']:.3f} | {told['mean IoU']:.3f} |"

@@ -17,6 +17,7 @@ from phosphene.errors import FormatError, OutputError, UnknownModel
 from phosphene.formats.layer_graph import LayerGraph, LayerSpec
 from phosphene.formats.layers import KINDS
 from phosphene.zoo.catalogue import open_network
+from phosphene.zoo.fcn import pad_first
 from phosphene.zoo.packaged import read_header, write_package
 
 SAID = Preprocessing((12, 16), (1.0, 2.0, 3.0), (0.5,), 255.0, "BGR", resize_to=20)
@@ -61,6 +62,21 @@ def test_a_network_with_a_name(tmp_path: Path) -> None:
     assert type(again.module) is type(demo.module)
     state = demo.module.state_dict()
     assert all(torch.equal(v, state[k]) for k, v in again.module.state_dict().items())
+
+
+def test_a_padding_that_is_not_the_architectures_goes_along(tmp_path: Path) -> None:
+    net, path = open_network("motion-small:random"), tmp_path / "padded.safetensors"
+    x = torch.rand(1, 3, 32, 32)
+    unpadded = net["relu2_2"](x)
+    pad_first(net.module, 40)
+    write_package(net, path, "motion-small")
+    again = open_network(path)["relu2_2"](x)
+    assert again.shape != unpadded.shape
+    assert torch.equal(again, net["relu2_2"](x))
+    header = {**read_header(path), "padding": "many"}
+    save_file(load_file(path), path, header)
+    with pytest.raises(FormatError, match="cannot be padded by 'many'"):
+        open_network(path)
 
 
 def test_a_graph_of_layers_goes_along(tmp_path: Path) -> None:

@@ -60,6 +60,8 @@ def write_package(network: Network, path: str | Path, architecture: str = "") ->
     }
     if isinstance(network.module, LayerGraph):
         header["graph"] = json.dumps(_describe(network.module))
+    elif (padding := _padded(network.module)) is not None:
+        header["padding"] = str(padding)
     # Copies: safetensors keeps no two names for one memory, as modules that share weights have.
     tensors = {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
     stored = safetensors.torch.save(tensors, header)
@@ -105,6 +107,7 @@ def open_package(path: Path) -> Network:
             network = open_network(architecture, weights=path)
         except UnknownModel as error:
             raise UnknownModel(f"{path} holds weights of {architecture!r}: {error}") from error
+        _pad(network.module, header.get("padding", ""), path)
     else:
         raise UnknownModel(
             f"{path} holds weights and no architecture: give --model file.py:factory and these as "
@@ -112,6 +115,27 @@ def open_package(path: Path) -> Network:
         )
     restore(network, path)
     return network
+
+
+def _padded(module: nn.Module) -> int | None:
+    """Return by how much the first convolution pads, on all sides alike.
+
+    Fully convolutional networks pad by 100 there and have the weights of those that do not.
+    """
+    first = next((layer for layer in module.modules() if isinstance(layer, nn.Conv2d)), None)
+    padding = set(first.padding) if first is not None else set()
+    return next(iter(padding)) if len(padding) == 1 and padding <= set(range(1000)) else None
+
+
+def _pad(module: nn.Module, said: str, path: Path) -> None:
+    from phosphene.zoo.fcn import pad_first
+
+    if not said:
+        return
+    if not said.isdecimal() or len(said) > 3:
+        raise FormatError(f"{path}: its first layer cannot be padded by {said[:20]!r} pixels")
+    if _padded(module) not in (None, int(said)):
+        pad_first(module, int(said))
 
 
 def restore(network: Network, path: str | Path) -> None:

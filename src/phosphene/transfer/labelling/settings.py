@@ -40,8 +40,8 @@ class LabellingSetting:
             and join the hypercolumn, for a larger field of view: chapter 4's VGG-16 (+FoV).
         fov_width: Channels of these.
         padding: Pixels by which the first convolution pads, if not its own: 100 for networks of
-            chapter 4, which have learned so (see `zoo.fcn.pad_first`). Files of weights do not say
-            how their network was padded.
+            chapter 4, which have learned so (see `zoo.fcn.pad_first`); files of `phosphene pretrain`
+            say it themselves.
         hidden: Width of the perceptron.
         deviation: Of its first layer's initial weights. The last layer's are He et al.'s.
         dropout: Behind the hidden layer.
