@@ -37,9 +37,9 @@ RUNS = {
     f"{TWO} --layer relu7 --rate 2e-2 --with frozen=yes --with updates=900 --with drop_every=225 "
     "--with scales=0.9,1.1 --with tests=4",
     "segmentation": "transfer segmentation voc12:{data}/pixels/VOCdevkit/VOC2012 "
-    f"{TWO} --rate 1e-2 --with crop=96 --with points=512 --with buffer=0 --with hidden=256 "
+    f"{TWO} --rate 2e-2 --with crop=96 --with points=512 --with buffer=0 --with hidden=256 "
     "--with deviation=0.03 --with dropout=0.2 --with standardize=yes --with stride=1 "
-    "--with check=100 --with falls=1800,2200,2400",
+    "--with check=100 --with falls=1200,1600,1800",
     "detection": "transfer detection voc07:{data}/several/VOCdevkit/VOC2007 "
     f"{TWO} --rate 1e-2 --with scales=144,168,192 --with test_scale=168 --with clip=10 "
     "--with proposals=fast --updates 1800",

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Collection, Sequence
+
+_SENTENCE = 60
+"""Letters from which on a cell is no number and no name."""
 
 
 def in_columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
@@ -24,3 +29,20 @@ def in_columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> li
         ).rstrip()
         for row in rows
     ]
+
+
+def for_a_person(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+    """Set a table with its heads in columns, or, where cells hold sentences, in paragraphs.
+
+    >>> for_a_person([("claim", "found"), ("edges", "They are" + " there" * 9)])
+    ['edges', '  They are there there there there there there there there there']
+    """
+    if max((len(cell) for row in rows[1:] for cell in row), default=0) < _SENTENCE:
+        return in_columns(rows, right)
+    width = max(40, min(100, shutil.get_terminal_size().columns - 4))
+    lines: list[str] = []
+    for row in rows[1:]:
+        lines.append(row[0])
+        for cell in filter(None, row[1:]):
+            lines += textwrap.wrap(cell, width, initial_indent="  ", subsequent_indent="  ")
+    return lines

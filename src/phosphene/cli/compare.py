@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from phosphene.cli import options, studying
-from phosphene.cli.columns import in_columns
+from phosphene.cli.columns import for_a_person
 from phosphene.cli.concept_sets import concepts_of
 from phosphene.cli.options import say
 
@@ -165,7 +165,7 @@ def _report(found: Comparison, page: Path, failed: dict[str, str], json: bool) -
         return
     table = found.tables[0]
     cells = [table.columns, *(["" if c is None else str(c) for c in row] for row in table.rows)]
-    for line in in_columns(cells, range(1, len(table.columns))):
+    for line in for_a_person(cells, range(1, len(table.columns))):
         say(line)
     for verdict in found.verdicts:
         say(verdict)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phosphene.cli.columns import in_columns
+from phosphene.cli.columns import for_a_person, in_columns
 from phosphene.cli.options import print_json, say
 from phosphene.errors import ImageError, OutputError
 from phosphene.studies.registry import STUDIES
@@ -207,7 +207,7 @@ def summary(findings: Findings) -> list[str]:
         cells = [table.columns, *([_cell(cell) for cell in row] for row in table.rows)]
         right = range(1, len(table.columns))
         if len(lines) + len(cells) < _MOST_LINES:
-            lines += [table.title, *(f"  {line}" for line in in_columns(cells, right)), ""]
+            lines += [table.title, *(f"  {line}" for line in for_a_person(cells, right)), ""]
     return lines
 
 

@@ -36,7 +36,7 @@ from phosphene.studies.plain import digest
 from phosphene.studies.plan import Plan, source
 from phosphene.studies.setting import deep_layers, demand_photos, plural
 
-PASSES = 12
+PASSES = 8
 """Times that every photograph is learned from, if no number of updates is given."""
 RATE = 3e-3
 MAP = 3
@@ -57,7 +57,7 @@ def informed(
 
     Args:
         plan: Photographs, one layer (the last max-pool, if it is deep), seeds (`repeats`) and
-            updates (`steps`; as many as go through the photographs 12 times, if not given).
+            updates (`steps`; as many as go through the photographs 8 times, if not given).
         crop: Side of crops, pixels; if `None`, the least for which the layer's map is 3x3.
         rate: Step length of Adam.
         held_out: Share of the photographs that are only tested with.

@@ -125,12 +125,16 @@ def _gain(row: Numbers) -> str:
     return f"{tabulated.said(row['over_others'], 1, 100) or 'unknown'} % points"
 
 
+def _named(start: str) -> str:
+    return f"the {start}" if " " in start else start  # a class, and not a layer
+
+
 def _selective(row: Numbers, rule: str, start: str) -> str:
     word = ("cannot tell", "confirmed", "contradicted")[_sign(row)]
     if row["over_others"]["count"] < 3:
         word = "cannot tell (3 photographs with masks are needed)"
     return (
-        f"{titled(rule)} is selective for the object: {word}. From the {start} "
+        f"{titled(rule)} is selective for the object: {word}. From {_named(start)} "
         f"{tabulated.said(row['inside'], 1, 100) or 'none'} % of its energy lie on the object, "
         f"{_gain(row)} more than of other photographs' signals and "
         f"{tabulated.said(row['over_field'], 1, 100) or 'unknown'} more than of its field."
@@ -164,7 +168,7 @@ def _lacks(found: Mapping[tuple[str, str], Numbers], start: str, masked: Sequenc
     else:
         word = "contradicted"
     return (
-        f"DeConvNet lacks selectivity for the object: {word}. From the {start} "
+        f"DeConvNet lacks selectivity for the object: {word}. From {_named(start)} "
         f"{tabulated.said(row['inside'], 1, 100) or 'none'} % of its energy lie on the object, "
         f"{_gain(row)} more than of other photographs' signals, and "
         f"{', '.join(said for _, said in behind)}.{zero}"

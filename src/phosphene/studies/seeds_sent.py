@@ -29,7 +29,7 @@ from phosphene.studies.setting import finished
 from phosphene.studies.similarity import Box, correlation, cosine
 
 SEEDS = ("strongest", "random", "mixture")
-_STEPS = 20
+_STEPS = 12
 """Of activation maximisation, where neither a quality nor a number of steps is asked for."""
 
 

@@ -62,7 +62,7 @@ def selectivity(
     Args:
         plan: Two photographs or more, layers (of all depths, if none is named), and classes to set
             against the predicted one (if none is named, the runner-up, one by chance, and the least
-            likely). Quality and steps are those of activation maximisation, 20 steps by default.
+            likely). Quality and steps are those of activation maximisation, 12 steps by default.
         rules: The reversed networks, by name; the first decides whether a random unit is alive.
         remedies: Rules of attention, which seeds of classes are sent back by as well; those that do
             not fit the network are left out, by name.

@@ -85,7 +85,7 @@ def said(found: Mapping[str, Any], digits: int = 1, times: float = 1.0) -> str |
     """
     if found["mean"] is None:
         return None
-    middle = f"{times * found['mean']:.{digits}f}"
+    middle = f"{round(times * found['mean'], digits) + 0.0:.{digits}f}"  # never -0
     return f"{middle} ± {times * found['interval']:.{digits}f}" if found["count"] > 1 else middle
 
 

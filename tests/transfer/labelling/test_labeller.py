@@ -156,6 +156,20 @@ def test_frozen_or_end_to_end(frozen: bool) -> None:
     assert changed == (head if frozen else head | trunk)
 
 
+def test_a_unit_that_was_nearly_silent_is_not_multiplied_without_bounds() -> None:
+    head = Labeller(network(), 3, setting(standardize=True)).head
+    assert isinstance(head, ColumnHead)
+    columns = torch.randn(200, head.column.channels, generator=torch.Generator().manual_seed(0))
+    columns[:, 1] *= 1e-5
+    columns[:, 2] = 0
+    head.measure(columns)
+    width = head.column.widths[0]
+    usual = columns[:, :width].std(0, correction=0).square().mean().sqrt()
+    torch.testing.assert_close(head.scale[1], 10 / usual)
+    assert head.scale[2] == 0
+    torch.testing.assert_close(head.scale[0], 1 / columns[:, 0].std(correction=0))
+
+
 def test_standardized_hypercolumns_have_mean_0_and_variance_1() -> None:
     labeller = Labeller(network(), 3, setting(standardize=True))
     head = labeller.head
@@ -169,7 +183,16 @@ def test_standardized_hypercolumns_have_mean_0_and_variance_1() -> None:
     made = (torch.cat(columns) - head.mean) * head.scale
     alive = head.scale > 0
     assert made.mean(0).abs().max() < 1e-4
-    torch.testing.assert_close(made.std(0, correction=0)[alive], torch.ones(int(alive.sum())))
+    deviation = torch.cat(columns).std(0, correction=0)
+    usual = torch.cat(
+        [
+            part.square().mean().sqrt().expand(len(part))
+            for part in deviation.split(head.column.widths)
+        ]
+    )
+    plain = alive & (deviation > 0.1 * usual)
+    assert plain.sum() > 5
+    torch.testing.assert_close(made.std(0, correction=0)[plain], torch.ones(int(plain.sum())))
     with pytest.raises(SettingError, match="no hypercolumn"):
         Labeller(network(), 3, setting(head="fcn-32s")).standardize(some)
 

@@ -25,6 +25,8 @@ _ONE = (1.0, 1.0)
 _PIXELS = ReceptiveField(_ONE, _ONE, (0.0, 0.0))
 # Numbers of the hidden layer that are held at a time.
 _AT_ONCE = 1 << 25
+# Of the deviation of a layer's units, the least that one is divided by.
+_LEAST = 0.1
 
 
 class ColumnHead(nn.Module):
@@ -109,11 +111,17 @@ class ColumnHead(nn.Module):
 
     @torch.no_grad()
     def measure(self, columns: Tensor) -> None:
-        """Set `mean` and `scale` by (n, d) hypercolumns."""
+        """Set `mean` and `scale` by (n, d) hypercolumns.
+
+        Units that hardly vary there are brought to less than a variance of 1: one that was all but
+        silent would be multiplied without bounds, and drown the others where it is not.
+        """
         deviation = columns.std(0, correction=0)
         self.mean.copy_(columns.mean(0))
-        # What does not vary there says nothing.
-        self.scale.copy_(torch.where(deviation > 1e-6, 1 / deviation.clamp(min=1e-6), 0.0))
+        usual = [part.square().mean().sqrt() for part in deviation.split(self.column.widths)]
+        least = [_LEAST * one.expand(n) for one, n in zip(usual, self.column.widths, strict=True)]
+        floor = torch.cat(least).clamp(min=1e-6)
+        self.scale.copy_(torch.where(deviation > 1e-6, 1 / deviation.maximum(floor), 0.0))
 
 
 class FcnHead(nn.Module):

@@ -40,13 +40,14 @@ class LabellingSetting:
             and join the hypercolumn, for a larger field of view: chapter 4's VGG-16 (+FoV).
         fov_width: Channels of these.
         padding: Pixels by which the first convolution pads, if not its own: 100 for networks of
-            chapter 4, which have learned so (see `zoo.fcn.pad_first`); files of `phosphene pretrain`
-            say it themselves.
+            chapter 4, which have learned so (see `zoo.fcn.pad_first`); files that `phosphene
+            pretrain` writes say it themselves.
         hidden: Width of the perceptron.
         deviation: Of its first layer's initial weights. The last layer's are He et al.'s.
         dropout: Behind the hidden layer.
-        standardize: Whether the hypercolumn's numbers are first brought to mean 0 and variance 1,
-            as they are on training crops before any training. Not in the protocol; what networks
+        standardize: Whether the hypercolumn's numbers are first brought to mean 0 and variance 1
+            (those of units that are nearly silent to less), as they are on training crops before
+            any training. Not in the protocol; what networks
             without normalization put out may be large enough to make a rate of 1e-3 diverge.
         crop: Side of the square crops, pixels; smaller photographs are padded to it.
         batch: Crops of a batch, of all processes together.
