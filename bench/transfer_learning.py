@@ -34,7 +34,7 @@ RUNS = {
     f"{TWO} --layer fc7 --rate 1e-2 --with updates=300 --with drop_every=75 "
     "--with scales=0.9,1.1 --with tests=4",
     "classification-frozen": "transfer classification voc07:{data}/one/VOCdevkit/VOC2007 "
-    f"{TWO} --layer relu7 --rate 2e-2 --with frozen=yes --with updates=900 --with drop_every=225 "
+    f"{TWO} --layer relu6 --rate 2e-2 --with frozen=yes --with updates=600 --with drop_every=150 "
     "--with scales=0.9,1.1 --with tests=4",
     "segmentation": "transfer segmentation voc12:{data}/pixels/VOCdevkit/VOC2012 "
     f"{TWO} --rate 2e-2 --with crop=96 --with points=512 --with buffer=0 --with hidden=256 "
