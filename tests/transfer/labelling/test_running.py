@@ -81,7 +81,7 @@ def test_two_stages_and_a_result(tmp_path: Path) -> None:
     )
     assert (tmp_path / "stage-2" / "log.csv").read_text().count("\n") == len(second) + 1
     panel = found.panel()
-    assert [len(tiles) for _, tiles in panel.rows] == [5, 5, 5]
+    assert [len(tiles) for _, tiles in panel.rows] == [3, 3, 3, 3, 3]
     assert panel.facts["updates"].startswith(str(found.falls[-1]))
     assert found.save(tmp_path / "found.png").is_file()
     assert found.table().rows[-1][1] == round(found.score, 3)

@@ -90,13 +90,7 @@ class Labelling(Shows):
 
     def panel(self) -> Panel:
         """Show photographs, the truth, what was found, how it was learned, and the table."""
-        tops, truths, founds = [], [], []
-        for one in self.shown:
-            tops.append(Tile(one.image, one.name))
-            truths.append(Tile(drawn(one.image, one.truth), "truth"))
-            told = f"found, mean IoU {own_iou(one.truth, one.found):.2f}"
-            founds.append(Tile(drawn(one.image, one.found), told))
-        rows = tuple(("", tuple(row)) for row in (tops, truths, founds) if row)
+        rows = tuple((one.name, _tiles(one)) for one in self.shown)
         title = f"Classes of pixels by {self.network}"
         plots = tuple(self._plots())
         if self.interrupted:
@@ -142,3 +136,14 @@ class Labelling(Shows):
             "setting": self.setting.facts(),
             "interrupted": self.interrupted,
         }
+
+
+def _tiles(one: Shown) -> tuple[Tile, ...]:
+    return (
+        Tile(one.image),
+        Tile(drawn(one.image, one.truth), "truth"),
+        Tile(
+            drawn(one.image, one.found),
+            f"found, mean IoU {own_iou(one.truth, one.found):.2f}",
+        ),
+    )
