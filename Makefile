@@ -11,7 +11,7 @@ INTEROP := .venv-interop
 INTEROP_INSTALL := $(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check \
 	-c constraints-interop.txt
 
-.PHONY: demo test test-fast lint bench interop clean help
+.PHONY: demo test test-fast lint bench interop gallery clean help
 
 help:
 	@echo "make demo       install, explain the embedded network, write phosphene-demo.html"
@@ -20,6 +20,7 @@ help:
 	@echo "make lint       ruff and mypy"
 	@echo "make interop    the same networks in torchvision, timm, transformers; the peers beside us"
 	@echo "make bench      speed beside the peers (takes a while)"
+	@echo "make gallery NETWORK=squeezenet.caffemodel   the papers' figures again (an hour)"
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
@@ -44,6 +45,10 @@ lint: $(VENV)/installed
 bench: $(VENV)/installed
 	$(INSTALL) -e ".[bench]"
 	$(RUN)/python bench/reversal.py
+
+# Goes on where it was interrupted; without NETWORK, what needs no such file.
+gallery: $(VENV)/installed
+	$(RUN)/python tools/gallery.py out/gallery $(if $(NETWORK),--network $(NETWORK))
 
 # grad-cam would bring a second OpenCV, which overwrites the one its constraints name.
 $(INTEROP)/installed: pyproject.toml constraints-interop.txt
