@@ -38,6 +38,8 @@ from phosphene.studies.setting import deep_layers, demand_photos, plural
 
 PASSES = 8
 """Times that every photograph is learned from, if no number of updates is given."""
+# Those from which on nothing is said of how short they learned.
+_LEARNED = 20
 RATE = 3e-3
 MAP = 3
 """Units across the layer's map, from which on crops are large enough."""
@@ -111,7 +113,7 @@ def informed(
             rectifiers="reversed to ReLUs" if rectified else "passed, but for masks",
             biases="learned" if bias else "none",
         ),
-        _doubts(plan, values),
+        _doubts(plan, values, updates),
         {
             "runs": [{"told": t, "seed": s, **value} for (t, s), value in values.items()],
             "errors": found.errors,
@@ -210,9 +212,17 @@ def _map(values: Mapping[tuple[str, int], Mapping[str, Any]]) -> str:
     return "x".join(map(str, next(iter(values.values()))["map"]))
 
 
-def _doubts(plan: Plan, values: Mapping[tuple[str, int], Mapping[str, Any]]) -> tuple[str, ...]:
+def _doubts(
+    plan: Plan, values: Mapping[tuple[str, int], Mapping[str, Any]], updates: int
+) -> tuple[str, ...]:
     held = len({name for value in values.values() for name in value["photographs"]})
     doubts = []
+    passes = updates * plan.batch / len(plan.photos)
+    if passes < _LEARNED:
+        doubts.append(
+            f"every photograph was learned from {passes:.0f} times only, and inverses learn at "
+            "different speeds: give more updates (--steps) before the order is believed"
+        )
     if held < tabulated.FEWEST:
         doubts.append(
             f"tested with {plural(held, 'photograph')} only: give more photographs, or more seeds"
