@@ -123,7 +123,7 @@ def test_over_a_larger_photograph_it_finds_the_object(module: DemoNet) -> None:
 def test_it_is_small() -> None:
     sizes = {entry.name: len(entry.read_bytes()) for entry in DATA.iterdir()}
     assert sizes["demo.safetensors"] < 2_000_000
-    assert sum(sizes.values()) < 9_000_000  # the small networks' weights among them
+    assert sum(sizes.values()) < 10_000_000  # the small networks' weights and the twins' among them
 
 
 def test_checkpoints_show_it_learning() -> None:

@@ -123,8 +123,10 @@ def _padded(module: nn.Module) -> int | None:
     Fully convolutional networks pad by 100 there and have the weights of those that do not.
     """
     first = next((layer for layer in module.modules() if isinstance(layer, nn.Conv2d)), None)
-    padding = set(first.padding) if first is not None else set()
-    return next(iter(padding)) if len(padding) == 1 and padding <= set(range(1000)) else None
+    if first is None or isinstance(first.padding, str):
+        return None
+    sides = {int(side) for side in first.padding}
+    return sides.pop() if len(sides) == 1 else None
 
 
 def _pad(module: nn.Module, said: str, path: Path) -> None:

@@ -118,8 +118,9 @@ class ColumnHead(nn.Module):
         """
         deviation = columns.std(0, correction=0)
         self.mean.copy_(columns.mean(0))
-        usual = [part.square().mean().sqrt() for part in deviation.split(self.column.widths)]
-        least = [_LEAST * one.expand(n) for one, n in zip(usual, self.column.widths, strict=True)]
+        widths = list(self.column.widths)
+        usual = [part.square().mean().sqrt() for part in torch.split(deviation, widths)]
+        least = [_LEAST * one.expand(n) for one, n in zip(usual, widths, strict=True)]
         floor = torch.cat(least).clamp(min=1e-6)
         self.scale.copy_(torch.where(deviation > 1e-6, 1 / deviation.maximum(floor), 0.0))
 
