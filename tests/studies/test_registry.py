@@ -17,7 +17,7 @@ NAMES = (
     "errors initialisations naturalness descriptors strength beta jitter layers multiple scale "
     "bias locality streams units classes caricatures pairs votes solvers class-models "
     "correspondence invariance segmentation localization architectures selectivity finite-support "
-    "foreground phase informed"
+    "foreground phase informed cascade labels deletion infidelity"
 ).split()
 
 

@@ -11,6 +11,7 @@ import typer
 from phosphene.cli import options, studying
 from phosphene.cli.grouped import grouped
 from phosphene.cli.options import say
+from phosphene.cli.study_controls import StudyControls
 from phosphene.cli.study_cuts import StudyCuts
 from phosphene.cli.study_inverse import StudyInverse
 from phosphene.errors import ImageError, OutputError, nearest
@@ -66,6 +67,7 @@ def study(
     *,
     cuts: StudyCuts,
     inverse: StudyInverse,
+    controls: StudyControls,
     network: options.NetworkOptions,
 ) -> None:
     """Run an experiment of the papers on your own network and photographs."""
@@ -84,6 +86,8 @@ def study(
     for need, group in more.items():
         if group.given() and need not in info.needs:
             raise typer.BadParameter(f"the study {name} takes no {group.given()[0]}")
+    if extra := controls.given(name):
+        raise typer.BadParameter(f"the study {name} takes no {extra[0]}")
     if photos and not info.needs & {"photos", "votes"}:
         raise typer.BadParameter(f"the study {name} takes no photographs")
     if quality is not None and quality not in _QUALITIES:
@@ -99,6 +103,8 @@ def study(
     besides: dict[str, Any] = {}
     for need, group in more.items():
         besides |= group.arguments() if need in info.needs else {}
+    if "controls" in info.needs:
+        besides |= controls.arguments(name, network)
     files, failed = studying.readable(photos or [], place, limit)
     from phosphene.cli.progress import followed
 

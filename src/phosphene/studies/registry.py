@@ -10,8 +10,9 @@ from typing import Any, Literal
 from phosphene.errors import PhospheneError, nearest
 
 Need = Literal[
-    "photos", "votes", "layers", "strengths", "units", "classes", "repeats", "cuts", "inverse"
-]
+    "photos", "votes", "layers", "strengths", "units", "classes", "repeats", "cuts", "inverse",
+    "controls",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -251,6 +252,31 @@ _ALL = (
         "ECCV 2016 section 3.2; Th eq 7.10, section 7.4.3",
         "photos layers repeats inverse",
         3,
+    ),
+    _info(
+        "cascade",
+        "whether maps change when a network's layers forget, from the top down",
+        "Adebayo et al. 2018, section 4, fig 2",
+        "photos layers controls",
+    ),
+    _info(
+        "labels",
+        "whether maps differ of a network that learned permuted labels",
+        "Adebayo et al. 2018, section 5, fig 5",
+        "photos controls",
+    ),
+    _info(
+        "deletion",
+        "whether the class goes, and comes, with the pixels that maps point at",
+        "Petsiuk et al. 2018, section 4.2",
+        "photos repeats controls",
+        2,
+    ),
+    _info(
+        "infidelity",
+        "whether maps foretell drops of the score, and hold still",
+        "Yeh et al. 2019, sections 2 and 3",
+        "photos controls",
     ),
 )
 

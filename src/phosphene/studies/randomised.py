@@ -1,0 +1,103 @@
+"""Copies of a network in which layers have forgotten what they learned.
+
+*Permuted*, the default: the numbers of each tensor of a layer are shuffled among themselves, so
+that a layer keeps its distribution to the last bit, and the network its scale, whatever it was
+initialised with. Tensors of one layer that have the same shape (of batch normalization: weights,
+biases, means and variances) are shuffled alike, so that a variance stays with its mean. *Redrawn*:
+each tensor is drawn anew from a normal distribution with its own mean and standard deviation, and
+what may not be negative (a running variance) from the magnitudes.
+
+The user's network is not touched: a deep copy is.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from phosphene.core.network import Network
+from phosphene.errors import NetworkError, SettingError
+
+How = Literal["permuted", "redrawn"]
+
+
+def check_how(how: str) -> None:
+    """Make sure that there is such a way.
+
+    Raises:
+        SettingError: There is none.
+    """
+    if how not in get_args(How):
+        raise SettingError(f"weights are {' or '.join(get_args(How))}, and not {how!r}")
+
+
+def copied(net: Network) -> Network:
+    """Return a network with a module of its own.
+
+    Raises:
+        NetworkError: The module cannot be copied.
+    """
+    try:
+        module = copy.deepcopy(net.module)
+    except (RuntimeError, TypeError) as error:
+        raise NetworkError(
+            f"{net.name} cannot be copied ({error}), and its own weights are not to be changed"
+        ) from error
+    return Network(module, net.preprocessing, net.labels, net.name, net.aliases)
+
+
+def learned_layers(net: Network) -> tuple[str, ...]:
+    """Return the layers that hold weights by themselves, from the image up, each module once.
+
+    Raises:
+        NetworkError: There is none.
+    """
+    found: dict[str, None] = {}
+    for layer in net.layers():
+        path = net.address(layer.name).path
+        if _own(net.module.get_submodule(path)):
+            found.pop(path, None)  # a module that runs again counts where it runs last
+            found[path] = None
+    if not found:
+        raise NetworkError(f"{net.name} has no layer with weights, and so nothing to randomise")
+    return tuple(found)
+
+
+@torch.no_grad()
+def randomise(net: Network, layers: Sequence[str], how: How = "permuted", seed: int = 0) -> None:
+    """Randomise layers of a network, in place: give it a copy.
+
+    Args:
+        net: The copy.
+        layers: Paths of modules, as `learned_layers` has them.
+        how: In which way.
+        seed: Of the random numbers; each layer draws its own, whichever others are randomised.
+    """
+    check_how(how)
+    for layer in layers:
+        name = hashlib.sha256(f"{seed} {layer}".encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(name[:6], "big"))
+        orders: dict[tuple[int, ...], Tensor] = {}
+        for tensor in _own(net.module.get_submodule(layer)):
+            if how == "permuted":
+                shape = tuple(tensor.shape)
+                if shape not in orders:
+                    orders[shape] = torch.randperm(tensor.numel(), generator=generator)
+                order = orders[shape].to(tensor.device)
+                tensor.copy_(tensor.flatten()[order].view_as(tensor))
+            else:
+                drawn = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+                spread = tensor.double().std(correction=0).cpu()
+                new = drawn * spread + tensor.double().mean().cpu()
+                tensor.copy_(new.abs() if bool((tensor >= 0).all()) else new)
+
+
+def _own(module: nn.Module) -> list[Tensor]:
+    """Return the floating tensors that a module holds by itself, running statistics too."""
+    held = (*module.parameters(recurse=False), *module.buffers(recurse=False))
+    return [tensor for tensor in held if tensor.is_floating_point() and tensor.numel()]
