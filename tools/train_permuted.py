@@ -1,11 +1,11 @@
-"""Train twins of the demo network on few scenes, one with their labels and one with permuted ones.
+"""Train twins of the demo network on some scenes, one with their labels and one with permuted ones.
 
-    python tools/train_permuted.py             # about four minutes on one core
+    python tools/train_permuted.py             # about seven minutes on one core
 
 The study `labels` compares maps of the demo network with those of both: what the one shares with it
 and the other does not is due to the labels. The twins share their start, their scenes, the order of
-these and the number of updates; the labels alone differ. The scenes are few, so that permuted
-labels can be learned by heart.
+these and the number of updates; the labels alone differ. The scenes are few enough for permuted
+labels to be learned by heart.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=DATA)
     parser.add_argument("--state", type=Path, help="folder to keep the runs' state in")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--scenes", type=int, default=400)
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--scenes", type=int, default=1600)
+    parser.add_argument("--epochs", type=int, default=64)
     parser.add_argument("--batch", type=int, default=40)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--measure", type=int, default=1000, help="unseen scenes to measure on")
