@@ -382,20 +382,9 @@ def detection_case(rng: np.random.Generator) -> Case:
     scores = class_scores(found, truth, ("0", "1", "none"))
     worst = {"11-point, VOC's kit": 0.0, "all-point, VOC's kit": 0.0}
     for class_, name in enumerate(scores):
-        own = found[found.classes == class_]
-        listed = [
-            (int(p), float(s), tuple(box))
-            for p, s, box in zip(own.photographs, own.scores, own.corners, strict=True)
-        ]
-        objects = {
-            number: [
-                (tuple(box), bool(hard))
-                for box, c, hard in zip(one.corners, one.classes, one.difficult, strict=True)
-                if c == class_
-            ]
-            for number, one in enumerate(truth)
-        }
-        said, total = literal.verdicts(listed, objects)  # type: ignore[arg-type]
+        said, total = literal.verdicts(
+            literal.listed(found, class_), literal.objects_of(truth, class_)
+        )
         if not total:
             both = np.isnan([scores[name].eleven_point, scores[name].all_point])
             worst["11-point, VOC's kit"] += 0.0 if both.all() else float("inf")

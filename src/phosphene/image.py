@@ -11,7 +11,7 @@ import errno
 import io
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -44,6 +44,22 @@ _UPRIGHT = {
 def name_of(photo: Any, otherwise: str = "image") -> str:
     """Say what to call a photograph: its file's name, or `otherwise` where it comes from none."""
     return Path(photo).name if isinstance(photo, str | Path) else otherwise
+
+
+def numbered(names: Iterable[str]) -> tuple[str, ...]:
+    """Number what has a name that was there before.
+
+    >>> numbered(["a", "b", "a"])
+    ('a', 'b', 'a (2)')
+    """
+    found: list[str] = []
+    for name in names:
+        own, number = name, 1
+        while own in found:
+            number += 1
+            own = f"{name} ({number})"
+        found.append(own)
+    return tuple(found)
 
 
 def read(path: str | Path) -> Image.Image:

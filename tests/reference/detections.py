@@ -5,7 +5,31 @@ Boxes are (left, top, right, bottom) edges here and pixels, first and last insid
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 Box = tuple[float, float, float, float]
+
+
+def listed(found: Any, class_: int) -> list[tuple[int, float, Box]]:
+    """List the detections of a class: (photograph, score, box)."""
+    own = found[found.classes == class_]
+    return [
+        (int(p), float(s), tuple(box))
+        for p, s, box in zip(own.photographs, own.scores, own.corners, strict=True)
+    ]
+
+
+def objects_of(truth: Sequence[Any], class_: int) -> dict[int, list[tuple[Box, bool]]]:
+    """List the objects of a class in each photograph: (box, whether it is difficult)."""
+    return {
+        number: [
+            (tuple(box), bool(difficult))
+            for box, c, difficult in zip(one.corners, one.classes, one.difficult, strict=True)
+            if c == class_
+        ]
+        for number, one in enumerate(truth)
+    }
 
 
 def iou(one: Box, other: Box) -> float:

@@ -12,11 +12,11 @@ from torch import nn
 
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Preprocessing
+from phosphene.core.ranks import rank_correlation, ranks
 from phosphene.errors import FormatError, ImageError, SettingError, UnitError
 from phosphene.survey.evolution.checkpoints import Checkpoint, checkpoint_files, demo_run, run_of
 from phosphene.survey.evolution.drift import drift
 from phosphene.survey.evolution.evolve import Evolution, evolve
-from phosphene.survey.evolution.maxima import rank_correlation, ranks
 from phosphene.survey.images import open_images
 
 

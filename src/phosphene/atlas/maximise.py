@@ -8,7 +8,6 @@ somewhat larger than the receptive field.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,24 +19,14 @@ from phosphene.core.seed import as_maps
 from phosphene.preimage.activate import RECIPES, activate
 from phosphene.preimage.maxima import Maxima
 from phosphene.preimage.phi import cut_at, field_of
-from phosphene.preimage.recipe import VISUALIZATION, Recipe
-from phosphene.preimage.solvers import Torch
+from phosphene.preimage.quick import QUICK, quick_size, quick_strength
+from phosphene.preimage.recipe import Recipe
 from phosphene.preimage.viewing import size_for
 from phosphene.preimage.watch import Watch, forget
 from phosphene.survey.dissection.concepts import digest
 
 Tick = Callable[[int, int, str], None]
 
-QUICK = replace(
-    VISUALIZATION,
-    name="quick",
-    solver=Torch("Adam", {"lr": 0.2}),
-    steps=20,
-    jitter=None,
-    transforms=(),
-)
-_STRENGTH = 3.0
-"""The papers' weight leaves images faint that are given so few steps."""
 _LARGEST = 224
 # Pixels of all canvases of a batch, about; images of a batch, at least and at most.
 _PIXELS, _LEAST, _MOST, _MOST_ON_GPU = 65536, 8, 64, 128
@@ -50,23 +39,14 @@ def maximised_file(plan: Plan, layer: str, unit: int, seed: int) -> str:
 
 def canvas_of(net: Network, layer: str, plan: Plan) -> tuple[int, int]:
     """Return (h, w) of the images that units of a layer are maximised on."""
-    size = size_for(net, layer, field_of(cut_at(net, layer))).size
-    native = net.preprocessing.input_size
     if plan.maximise == "fine" and not is_scores(net, layer):
-        return size
-    return (min(size[0], native[0]), min(size[1], native[1]))
+        return size_for(net, layer, field_of(cut_at(net, layer))).size
+    return quick_size(net, layer)
 
 
 def strength_of(net: Network, layer: str, plan: Plan) -> float:
-    """Return C of a layer: larger where the image holds but a part of the receptive field.
-
-    The papers' weight falls with the receptive field's area, as the priors do with the image's.
-    """
-    if plan.maximise == "fine":
-        return 1.0
-    field = field_of(cut_at(net, layer))
-    side = max(canvas_of(net, layer, plan))
-    return _STRENGTH * (max(1.0, max(field.size) / side) ** 2 if field else 1.0)
+    """Return C of a layer."""
+    return 1.0 if plan.maximise == "fine" else quick_strength(net, layer)
 
 
 def is_scores(net: Network, layer: str) -> bool:

@@ -51,6 +51,11 @@ def grouped(verb: Callable[..., None]) -> Callable[..., None]:
     return flat
 
 
+def said(group: Any) -> list[str]:
+    """Return the names of the fields of a dataclass of options that were given."""
+    return [name for name, value in vars(group).items() if value is not None and value is not False]
+
+
 def _options(kind: type[Any]) -> list[Parameter]:
     hints = get_type_hints(kind, include_extras=True)
     return [

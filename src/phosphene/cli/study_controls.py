@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from phosphene.cli import grouped
+
 if TYPE_CHECKING:
     from phosphene.cli.options import NetworkOptions
 
@@ -94,8 +96,7 @@ class StudyControls:
     def given(self, study: str = "") -> list[str]:
         """Return the options that were given, but for those that a study takes."""
         takes = _TAKES.get(study, {})
-        said = [name for name, v in vars(self).items() if v is not None and v is not False]
-        return [f"--{name}" for name in said if name not in takes]
+        return [f"--{name}" for name in grouped.said(self) if name not in takes]
 
     def arguments(self, study: str, network: NetworkOptions) -> dict[str, Any]:
         """Return the keyword arguments of a study, with the networks to compare with opened."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from phosphene.cli import grouped
 from phosphene.cli.cutting import SeedAt, check_quantiles
 from phosphene.errors import SettingError
 
@@ -67,8 +68,7 @@ class StudyCuts:
 
     def given(self) -> list[str]:
         """Return the options that were given."""
-        said = {name: v for name, v in vars(self).items() if v is not None and v is not False}
-        return [f"--{name.replace('_', '-')}" for name in said]
+        return [f"--{name.replace('_', '-')}" for name in grouped.said(self)]
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of the studies, once they make sense together."""

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from phosphene.cli import grouped
+
 _PANEL = "Learning (informed)"
 
 
@@ -41,8 +43,7 @@ class StudyInverse:
 
     def given(self) -> list[str]:
         """Return the options that were given."""
-        said = {name: v for name, v in vars(self).items() if v is not None and v is not False}
-        return [f"--{name.replace('_', '-')}" for name in said]
+        return [f"--{name.replace('_', '-')}" for name in grouped.said(self)]
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of the study."""

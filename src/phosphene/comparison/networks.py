@@ -10,6 +10,7 @@ from torch import nn
 
 from phosphene.core.network import Network
 from phosphene.errors import NetworkError, SettingError
+from phosphene.image import numbered
 from phosphene.training.absorption import absorb
 from phosphene.training.free_norm import FreeNorm
 
@@ -49,7 +50,7 @@ def compared(nets: Sequence[Network], least: int = 2) -> tuple[Compared, ...]:
     """
     if len(nets) < least:
         raise SettingError(f"{len(nets)} network was given: name {least} or more to compare")
-    names = _apart([net.name for net in nets])
+    names = numbered([net.name for net in nets])
     common = _common(names)
     return tuple(
         Compared(name, name[common:], *_absorbed(net))
@@ -73,22 +74,6 @@ def _absorbed(net: Network) -> tuple[Network, tuple[str, ...], str]:
         return net, (), f"{net.name}: normalization was not absorbed ({error})"
     own = Network(module.eval(), net.preprocessing, net.labels, net.name, net.aliases)
     return own, tuple(done), ""
-
-
-def _apart(names: Sequence[str]) -> list[str]:
-    """Tell apart networks of one name.
-
-    >>> _apart(["a", "b", "a"])
-    ['a', 'b', 'a (2)']
-    """
-    found: list[str] = []
-    for name in names:
-        own, number = name, 1
-        while own in found:
-            number += 1
-            own = f"{name} ({number})"
-        found.append(own)
-    return found
 
 
 def _common(names: Sequence[str]) -> int:

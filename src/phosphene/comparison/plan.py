@@ -12,7 +12,7 @@ from phosphene.comparison.levels import Level
 from phosphene.comparison.networks import Compared
 from phosphene.comparison.recipes import Recipes, recipes_of
 from phosphene.errors import SettingError
-from phosphene.image import name_of
+from phosphene.image import name_of, numbered
 from phosphene.studies.ledger import Cell, Ledger
 from phosphene.studies.plan import identity, photo_id
 from phosphene.survey.dissection.concepts import ConceptSet
@@ -92,15 +92,8 @@ class Plan:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """What to call each photograph; no two alike."""
-        names: list[str] = []
-        for count, photo in enumerate(self.photos, 1):
-            name = plain = name_of(photo, f"photograph {count}")
-            number = 1
-            while name in names:
-                number += 1
-                name = f"{plain} ({number})"
-            names.append(name)
-        return tuple(names)
+        photos = enumerate(self.photos, 1)
+        return numbered(name_of(photo, f"photograph {count}") for count, photo in photos)
 
     @cached_property
     def photo_ids(self) -> tuple[str, ...]:

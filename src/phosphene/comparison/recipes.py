@@ -7,14 +7,10 @@ from dataclasses import dataclass, replace
 from phosphene.core.network import Network
 from phosphene.errors import SettingError, nearest
 from phosphene.preimage import activate, caricature, invert
-from phosphene.preimage.phi import cut_at, field_of
-from phosphene.preimage.recipe import VISUALIZATION, Recipe
-from phosphene.preimage.solvers import Torch
-from phosphene.preimage.viewing import size_for
+from phosphene.preimage.quick import QUICK, quick_size, quick_strength
+from phosphene.preimage.recipe import Recipe
 
 QUALITIES = ("quick", "fast", "paper", "best")
-_STRONGER = 3.0
-"""The papers' weight leaves images faint that are given so few steps."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +32,11 @@ class Recipes:
     def canvas(self, net: Network, layer: str) -> tuple[tuple[int, int] | None, float]:
         """Return (h, w) of the images that units are maximised on, and C.
 
-        In quick ones the image is no larger than what the network is shown. The papers' weight
-        falls with the receptive field's area, as the priors do with the image's: where the image
-        holds but a part of the field, C is larger by as much.
+        In quick ones the image is no larger than what the network is shown.
         """
         if self.name != "quick":
             return None, 1.0
-        field, native = field_of(cut_at(net, layer)), net.preprocessing.input_size
-        size = size_for(net, layer, field).size
-        small = min(size[0], native[0]), min(size[1], native[1])
-        part = max(1.0, max(field.size) / max(small)) if field else 1.0
-        return small, _STRONGER * part**2
+        return quick_size(net, layer), quick_strength(net, layer)
 
 
 def recipes_of(quality: str = "quick", steps: int | None = None) -> Recipes:
@@ -66,14 +56,7 @@ def recipes_of(quality: str = "quick", steps: int | None = None) -> Recipes:
     if quality == "quick":
         found = Recipes(
             "quick",
-            replace(
-                VISUALIZATION,
-                name="quick",
-                solver=Torch("Adam", {"lr": 0.2}),
-                steps=20,
-                jitter=None,
-                transforms=(),
-            ),
+            QUICK,
             replace(invert.RECIPES["fast"], name="quick", steps=40, second=0),
             replace(caricature.RECIPES["fast"], name="quick", steps=30),
         )

@@ -21,9 +21,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from phosphene.core import ranks
 from phosphene.display import normalize_map
 from phosphene.studies.magnification import blurred
-from phosphene.studies.similarity import correlation
 
 _SIGMA, _REACH = 1.5, 5
 _C1, _C2 = 0.01**2, 0.03**2
@@ -42,7 +42,9 @@ def rank_correlation(a: Tensor, b: Tensor) -> float | None:
     >>> rank_correlation(torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[1.0, 8.0, 27.0]]))
     1.0
     """
-    return correlation(_ranks(a), _ranks(b))
+    one, other = (m.detach().cpu().flatten()[:, None].numpy() for m in (a, b))
+    found = float(ranks.rank_correlation(one, other)[0])
+    return max(-1.0, min(1.0, found)) if found == found else None
 
 
 def structural_similarity(a: Tensor, b: Tensor) -> float | None:
@@ -67,11 +69,3 @@ def structural_similarity(a: Tensor, b: Tensor) -> float | None:
     top = (2 * mean_a * mean_b + _C1) * (2 * both + _C2)
     bottom = (mean_a**2 + mean_b**2 + _C1) * (var_a + var_b + _C2)
     return float((top / bottom).mean())
-
-
-def _ranks(values: Tensor) -> Tensor:
-    flat = values.detach().cpu().flatten()
-    _, inverse, counts = torch.unique(flat, return_inverse=True, return_counts=True)
-    last = counts.cumsum(0).double()
-    found: Tensor = (last - (counts - 1) / 2)[inverse].view(values.shape)
-    return found

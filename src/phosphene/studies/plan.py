@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phosphene.errors import ImageError, UnitError
-from phosphene.image import as_photograph, name_of
+from phosphene.image import as_photograph, name_of, numbered
 from phosphene.studies.depth import spread_layers as spread_layers
 from phosphene.studies.ledger import Cell, Ledger
 
@@ -88,15 +88,8 @@ class Plan:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """What to call each photograph; no two alike."""
-        names: list[str] = []
-        for count, photo in enumerate(self.photos):
-            name = plain_name = name_of(photo, f"image {count}")
-            number = 1
-            while name in names:
-                number += 1
-                name = f"{plain_name} ({number})"
-            names.append(name)
-        return tuple(names)
+        photos = enumerate(self.photos)
+        return numbered(name_of(photo, f"image {count}") for count, photo in photos)
 
     @cached_property
     def photo_ids(self) -> tuple[str, ...]:

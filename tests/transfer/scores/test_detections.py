@@ -62,22 +62,9 @@ def test_is_the_kits(seed: int, levels: int) -> None:
     found = near(rng, truth, int(rng.integers(0, 60)), levels)
     scores = class_scores(found, truth, CLASSES)
     for index, name in enumerate(CLASSES):
-        own = found[found.classes == index]
-        listed = [
-            (int(p), float(s), tuple(b))
-            for p, s, b in zip(own.photographs, own.scores, own.corners, strict=True)
-        ]
-        objects = {
-            number: [
-                (tuple(box), bool(difficult))
-                for box, class_, difficult in zip(
-                    boxes.corners, boxes.classes, boxes.difficult, strict=True
-                )
-                if class_ == index
-            ]
-            for number, boxes in enumerate(truth)
-        }
-        said, total = literal.verdicts(listed, objects)  # type: ignore[arg-type]
+        said, total = literal.verdicts(
+            literal.listed(found, index), literal.objects_of(truth, index)
+        )
         assert scores[name].objects == total
         assert scores[name].right == said.count("right")
         assert scores[name].detections == len(said) - said.count("not counted")

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from phosphene.core.network import Network
-from phosphene.survey.evolution.maxima import rank_correlation
+from phosphene.core.ranks import rank_correlation
 
 CONVERGED = 0.9
 

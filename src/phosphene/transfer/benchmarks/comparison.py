@@ -75,6 +75,19 @@ def same_classes(train: Photographs, test: Photographs) -> None:
     )
 
 
+def notes_of(train: Photographs, test: Photographs) -> tuple[str, ...]:
+    """Return what is to be said of two sets: their own notes, and what is in both.
+
+    Raises:
+        SettingError: Their classes are not the same.
+    """
+    same_classes(train, test)
+    notes = [*train.notes, *(note for note in test.notes if note not in train.notes)]
+    if both := overlap_note(train, test):
+        notes.append(both)
+    return tuple(notes)
+
+
 def _origins(photographs: Any) -> list[str]:
     origin = getattr(photographs, "origin", photographs.name)
     return [origin(index) for index in range(len(photographs))]

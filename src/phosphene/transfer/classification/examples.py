@@ -15,7 +15,7 @@ from phosphene.core.network import Network
 from phosphene.errors import SettingError
 from phosphene.training.made import in_turn
 from phosphene.training.processes import gathered, rank, ranks
-from phosphene.transfer.benchmarks.comparison import overlap_note, same_classes
+from phosphene.transfer.benchmarks.comparison import notes_of
 from phosphene.transfer.benchmarks.records import Photographs, Tagged
 from phosphene.transfer.classification.crops import Cropping
 
@@ -42,12 +42,7 @@ def check_sets(train: Tagged, test: Tagged) -> tuple[str, ...]:
                 f"present in {len(each)} photographs (it says {each.present.shape}): give a "
                 "set with tags"
             )
-    same_classes(train, test)
-    notes = [*train.notes, *(note for note in test.notes if note not in train.notes)]
-    both = overlap_note(train, test)
-    if both:
-        notes.append(both)
-    return tuple(notes)
+    return notes_of(train, test)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from phosphene.provenance import versions
 from phosphene.training import loop
 from phosphene.training.processes import fabric_of, ranks
 from phosphene.transfer import fingerprints
-from phosphene.transfer.benchmarks.comparison import overlap_note, same_classes
+from phosphene.transfer.benchmarks.comparison import notes_of
 from phosphene.transfer.benchmarks.records import Sorted
 from phosphene.transfer.retrained.features import Features, features_of
 from phosphene.transfer.retrained.result import Retrained
@@ -131,12 +131,7 @@ def _checked(train: Sorted, test: Sorted | None) -> tuple[str, ...]:
         )
     if test is None:
         return tuple(train.notes)
-    same_classes(train, test)
-    notes = [*train.notes, *(note for note in test.notes if note not in train.notes)]
-    both = overlap_note(train, test)
-    if both:
-        notes.append(both)
-    return tuple(notes)
+    return notes_of(train, test)
 
 
 def _split(setting: RetrainedSetting, train: Sorted, test: Sorted | None, turn: Turn) -> Split:
