@@ -36,7 +36,6 @@ SAID = {
     f"{NET} -r mask/top": (2, "'top' reverses nothing"),
     f"{NET} -r excitaton": (2, "no rule 'excitaton'"),
     f"{NET} -r grad-cam@covn": (1, "no layer 'covn'; did you mean 'conv'?"),
-    f"{NET} --ten-crop -r grad-cam": (2, "leave out excitation, contrastive and grad-cam"),
     f"{NET} --ten-crop -l conv": (2, "--ten-crop explains one class"),
     f"{NET} --ten-crop -c dog@centre": (2, "give the class alone"),
     f"{NET} --batch 0": (2, "--batch"),

@@ -149,6 +149,7 @@ def test_attention_beside_the_rules(run: Run, desk: Path) -> None:
     assert re.search(r"contrastive at \w+", page)
     assert "grad-cam at conv" in page
     assert page.count("data:image/png;base64,") == 5
+    assert run("explain", "cat.png", *NET, *rules, "--ten-crop", "--resize-to", "20").code == 0
 
 
 def test_what_the_network_sees_can_be_said(run: Run, desk: Path) -> None:

@@ -18,7 +18,6 @@ from phosphene.core.unit import Unit
 from phosphene.errors import ReversalError, SettingError, UnknownLayer, UnknownRule
 from phosphene.saliency.attention import layer_of, on_image
 from phosphene.saliency.explain import explain, explain_many
-from phosphene.saliency.ten_crop import ten_crop
 from tests.contract_networks import LABELS, seeded
 from tests.saliency.test_explain import image, network, photograph
 
@@ -169,8 +168,3 @@ def test_what_finds_nothing_says_why() -> None:
 def test_bad_questions(rules: str, more: dict[str, str], error: type[Exception]) -> None:
     with pytest.raises(error):
         explain(network(), image(), 1, rules, **more)
-
-
-def test_ten_crops_are_of_reversed_networks() -> None:
-    with pytest.raises(UnknownRule, match="inner layer"):
-        ten_crop(network(), photograph(), "cat", ["saliency", "grad-cam"])

@@ -17,6 +17,7 @@ from phosphene.core.rules import DECONVNET, GUIDED, SALIENCY, Reversal
 from phosphene.core.unit import Unit
 from phosphene.errors import ImageError, NothingToReverse, UnknownClass, UnknownRule
 from phosphene.image import to_tensor
+from phosphene.saliency.explain import explain
 from phosphene.saliency.ten_crop import ten_crop
 from tests.contract_networks import LABELS, ScoreMap, plain, seeded
 from tests.reference.ten_crop import average, corners
@@ -55,6 +56,26 @@ def test_against_one_crop_at_a_time(order: str, size: tuple[int, int]) -> None:
         np.testing.assert_allclose(saliency.map[0, 0].numpy(), saliency_map, rtol=1e-9, atol=1e-12)
         # The mean of magnitudes is no magnitude of a mean.
         assert not np.allclose(saliency_map, np.abs(signal).max(0), equal_nan=True)
+
+
+def test_attention_against_one_crop_at_a_time() -> None:
+    """Read at an inner layer, whose places lie elsewhere in every crop, and on the pixels."""
+    net, photo = network(), photograph(33, 26)
+    rules = ["excitation", "contrastive@conv1", "grad-cam", "excitation@image"]
+    made = ten_crop(net, photo, "dog", ["saliency", *rules])
+    for saliency, rule in zip(list(made)[1:], rules, strict=True):
+
+        def attended(crop: np.ndarray, rule: str = rule) -> np.ndarray:
+            unit = Unit(3, at="positive")
+            return explain(net, torch.from_numpy(crop), unit, rule, layer="fc")[0].map[0].numpy()
+
+        _, saliency_map = average(to_tensor(photo).double().numpy(), (20, 20), attended)
+        np.testing.assert_allclose(saliency.map[0, 0].numpy(), saliency_map, rtol=1e-9, atol=1e-12)
+        assert np.nanmax(saliency_map) > 0
+        assert bool(saliency.to) != rule.endswith("image")
+        assert saliency.signal.shape == (1, 3 if rule.endswith("image") else 1, 26, 33)
+    assert made["contrastive@conv1"].to == "conv1"
+    assert len(made.panel().rows[0][1]) == 7  # photograph, five pictures, and the map of saliency
 
 
 @pytest.mark.parametrize("size", [(26, 26), (33, 26), (26, 35), (64, 48), (31, 70)])

@@ -76,11 +76,6 @@ def explain(
     )
     if ten_crop and any(u.at != "strongest" for u in units):
         raise typer.BadParameter("--ten-crop takes all positive positions: give the class alone")
-    if ten_crop and any(hasattr(chosen, "at") for chosen in rules):
-        raise typer.BadParameter(
-            "--ten-crop averages reversed networks on the pixels: leave out excitation, "
-            "contrastive and grad-cam"
-        )
     output = Output(out if out or json else "explanation.html")
     files = output.takes(photos, find(photos), max(1, len(units)), 2 + (len(rules) or 3))
 

@@ -19,19 +19,47 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 
-from phosphene.core.attention import Attention, GradCam
+from phosphene.core.attention import IMAGE, Attention, GradCam, Rule
 from phosphene.core.network import Network
 from phosphene.core.nodes import operation
 from phosphene.core.receptive_field import ReceptiveField, axes_by_node, field_of
 from phosphene.core.record import output_tensor, record
 from phosphene.core.representation import Representation
+from phosphene.core.rules import Reversal
 from phosphene.core.scores import score_edge
 from phosphene.core.tape import Tape
 from phosphene.core.values import AVERAGES
-from phosphene.errors import UnknownLayer
+from phosphene.errors import SettingError, UnknownLayer
 
 # Rows and columns that a map of excitation should have, or at least.
 _ENOUGH = (20, 10)
+
+
+def end_of(
+    net: Network, rule: Rule, cut: Representation, size: tuple[int, int], to: str | None = None
+) -> str | None:
+    """Return the layer that a rule's signal stops at; `None` for the image.
+
+    Args:
+        net: The network.
+        rule: A reversed network, or a rule of attention.
+        cut: The layer of the unit.
+        size: (h, w) of the image.
+        to: The layer that was asked for.
+
+    Raises:
+        SettingError: The rule names one layer, and `to` another.
+        UnknownLayer: As for `layer_of`.
+    """
+    if isinstance(rule, Reversal):
+        return to
+    if to is not None:
+        if rule.at and rule.at != to:
+            raise SettingError(
+                f"{rule.name!r} is read there, and to={to!r} says elsewhere: say one"
+            )
+        return to
+    return None if rule.at == IMAGE else rule.at or layer_of(net, rule, cut, size)
 
 
 def layer_of(net: Network, rule: Attention, cut: Representation, size: tuple[int, int]) -> str:

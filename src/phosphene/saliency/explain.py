@@ -10,21 +10,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from phosphene.core.attention import IMAGE, Rule, parse_rule
+from phosphene.core.attention import Rule, parse_rule
 from phosphene.core.finite import check_finite
 from phosphene.core.labels import Likely, most_probable
 from phosphene.core.network import Network
 from phosphene.core.photographs import OnError, Prepared, batches, prepared, several
-from phosphene.core.representation import Representation
 from phosphene.core.reversal import backward
 from phosphene.core.rules import DECONVNET, GUIDED, SALIENCY, Reversal
 from phosphene.core.seed import Seed, as_maps
 from phosphene.core.tape import Tape
 from phosphene.core.unit import Unit
-from phosphene.errors import ImageError, SettingError, UnitError
+from phosphene.errors import ImageError, UnitError
 from phosphene.image import name_of
 from phosphene.provenance import versions
-from phosphene.saliency.attention import field_at, layer_of, on_image
+from phosphene.saliency.attention import end_of, field_at, on_image
 from phosphene.saliency.result import Explanation, Saliency
 
 AnyUnit = Unit | int | str | None
@@ -143,7 +142,7 @@ def _explained(
     cuts = [cut, net.output] if predicts else [cut]
     chosen = None if rules is None else [parse_rule(rule) for rule in listed(rules)]
     size = (photos[0].image.shape[-2], photos[0].image.shape[-1])
-    ends = [_end(net, rule, cut, size, to) for rule in chosen or ()]
+    ends = [end_of(net, rule, cut, size, to) for rule in chosen or ()]
     inner = [name for name in dict.fromkeys([to, *ends]) if name]
     # The way back too: checkpointed layers run again on it, and need their evaluation mode.
     with net.running(gradients=False):
@@ -211,21 +210,6 @@ def _holds_classes(net: Network, layer: str, tape: Tape) -> bool:
     return count == len(net.labels) and net.address(layer) == net.scores.address
 
 
-def _end(
-    net: Network, rule: Rule, cut: Representation, size: tuple[int, int], to: str | None
-) -> str | None:
-    """Return the layer that a rule's signal stops at; `None` for the image."""
-    if isinstance(rule, Reversal):
-        return to
-    if to is not None:
-        if rule.at and rule.at != to:
-            raise SettingError(
-                f"{rule.name!r} is read there, and to={to!r} says elsewhere: say one"
-            )
-        return to
-    return None if rule.at == IMAGE else rule.at or layer_of(net, rule, cut, size)
-
-
 def _planted(
     unit: Unit,
     tape: Tape,
@@ -271,7 +255,7 @@ def _signals(
         signals = backward(tape, p, rule, end, keep=j + 1 < len(ways))
         check_finite(signals, net.module, tape.x.detach(), net.run)
         if end is None:
-            signals = _of_image(net, signals, rule)
+            signals = of_image(net, signals, rule)
         for i, (unit, seed) in enumerate(zip(units, seeds, strict=True)):
             signal = signals if len(seeds) == 1 else signals[i]
             saliency = Saliency(
@@ -283,8 +267,8 @@ def _signals(
     return tuple(found[i, j] for i in range(len(units)) for j in range(len(ways)))
 
 
-def _of_image(net: Network, signals: Tensor, rule: Rule) -> Tensor:
-    """Bring signals on the network's input to RGB; attention is shared out, and has no units."""
+def of_image(net: Network, signals: Tensor, rule: Rule) -> Tensor:
+    """Bring signals (..., c, h, w) on the input to RGB; attention is shared out, without units."""
     if isinstance(rule, Reversal):
         return net.preprocessing.pull_back(signals)
     return signals.flip(-3) if net.preprocessing.order == "BGR" else signals

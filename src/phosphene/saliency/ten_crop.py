@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from phosphene.core.attention import parse_rule
+from phosphene.core.attention import attention_map, parse_rule
 from phosphene.core.finite import check_finite
 from phosphene.core.labels import most_probable
 from phosphene.core.network import Network
@@ -29,10 +29,11 @@ from phosphene.core.reversal import backward
 from phosphene.core.rules import SALIENCY, Reversal
 from phosphene.core.seed import as_maps
 from phosphene.core.unit import Unit
-from phosphene.errors import ImageError, UnknownRule
+from phosphene.errors import ImageError
 from phosphene.image import as_photograph, name_of, to_tensor
 from phosphene.provenance import versions
-from phosphene.saliency.explain import AnyRule, listed
+from phosphene.saliency.attention import end_of, field_at, on_image
+from phosphene.saliency.explain import AnyRule, listed, of_image
 from phosphene.saliency.result import Explanation, Saliency
 
 
@@ -49,16 +50,18 @@ def ten_crop(
         net: The network.
         photo: A file, PIL image or array of any size.
         class_: Name or index; the most probable class of the ten crops together if `None`.
-        rules: Which reversed networks; `None` is saliency, as in the paper. Rules of attention are
-            read at inner layers, whose maps no crops share, and are refused.
+        rules: Which reversed networks, or rules of attention, as for `explain`; `None` is saliency,
+            as in the paper.
         top: How many classes to name in the result.
 
     Returns:
         One `Saliency` per rule in the frame of the whole photograph: `image` is the photograph,
-        (1, 3, h, w); `signal` and `map` are NaN outside the central square.
+        (1, 3, h, w); `signal` and `map` are NaN outside the central square. Crops share no places
+        of an inner layer: attention that is read at one is brought to the pixels of each crop, and
+        `signal` is the mean of these maps, as `map` is.
 
     Raises:
-        UnknownClass, UnknownRule, ImageError, NothingToReverse: As for `explain`.
+        UnknownClass, UnknownRule, UnknownLayer, ImageError, NothingToReverse: As for `explain`.
     """
     if isinstance(photo, Tensor):
         raise ImageError("ten crops are taken of photographs: give a file, PIL image or array")
@@ -76,8 +79,12 @@ def _averaged(
     crops = torch.cat([resized[..., t : t + h, s : s + w] for t, s, h, w in boxes])
     crops = torch.cat([crops, crops.flip(-1)])
 
-    chosen = [_reversal(rule) for rule in rules]
-    scores, output = net.tapes(crops, [net.scores, net.output])
+    chosen = [parse_rule(rule) for rule in rules]
+    size = net.preprocessing.input_size
+    ends = [end_of(net, rule, net.scores, size) for rule in chosen]
+    inner = [end for end in dict.fromkeys(ends) if end]
+    scores, output = net.tapes(crops, [net.scores, net.output], inner)
+    fields = {end: field_at(scores, end) for end in inner}  # before the tape is freed
     probabilities = net.head.probabilities(output.activation).mean(0, keepdim=True)
     index = net.class_index(class_) if class_ is not None else int(probabilities.argmax())
     # Where the scores are a map, all positive positions together are the class score: the mean of
@@ -90,11 +97,16 @@ def _averaged(
 
     whole = to_tensor(photograph)[None]
     saliencies = []
-    for j, rule in enumerate(chosen):
-        signal = backward(scores, seed.p, rule, keep=j + 1 < len(chosen))
+    for j, (rule, end) in enumerate(zip(chosen, ends, strict=True)):
+        signal = backward(scores, seed.p, rule, end, keep=j + 1 < len(chosen))
         check_finite(signal, net.module, scores.x.detach(), net.run)
-        signal = net.preprocessing.pull_back(signal)
-        maps = _put_back(signal.abs().amax(1, keepdim=True), boxes, frame.resized)
+        if end is not None:
+            signal = maps = on_image(attention_map(signal), fields[end], size)
+        else:
+            signal = of_image(net, signal, rule)
+            reverses = isinstance(rule, Reversal)
+            maps = signal.abs().amax(1, keepdim=True) if reverses else attention_map(signal)
+        maps = _put_back(maps, boxes, frame.resized)
         mean = _put_back(signal, boxes, frame.resized) / cover
         saliencies.append(
             Saliency(
@@ -105,7 +117,8 @@ def _averaged(
                 seed.score.mean()[None].detach(),
                 rule,
                 scores.census,
-                sites=sites,
+                end or "",
+                sites,
                 map=_to_size(maps / cover, whole.shape[-2:]),
             )
         )
@@ -129,16 +142,6 @@ def _averaged(
         most_probable(probabilities, net.labels, top),
         facts,
     )
-
-
-def _reversal(rule: AnyRule) -> Reversal:
-    found = parse_rule(rule)
-    if not isinstance(found, Reversal):
-        raise UnknownRule(
-            f"{found.name!r} is read at an inner layer, and ten crops are put together on the "
-            "pixels: give reversed networks, or ask `explain`"
-        )
-    return found
 
 
 def _boxes(resized: tuple[int, int], crop: tuple[int, int]) -> list[tuple[int, int, int, int]]:
