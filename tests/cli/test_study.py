@@ -94,6 +94,21 @@ def test_an_interrupted_study_goes_on(run: Run, desk: Path) -> None:
     assert len(fake.COMPUTED) == 6
 
 
+def test_a_study_that_computes_nothing_leaves_nothing(run: Run, desk: Path) -> None:
+    fake.COMPUTED.clear()
+    fake.STOP_AFTER[:] = [0]
+    assert run("study", "fake", "cat.png", *NET, "-o", "new/out", "--cells", "shared").code == 130
+    assert not (desk / "shared").exists()
+    assert not (desk / "new").exists()
+    (desk / "there").mkdir()
+    assert run("study", "fake", "cat.png", *NET, "-o", "there").code == 130
+    assert (desk / "there").exists()
+    # One that is refused while it runs.
+    done = run("study", "foreground", "cat.png", *NET, "-l", "conv")
+    assert done.code == 1
+    assert not (desk / "study-foreground").exists()
+
+
 def test_studies_can_share_their_cells(run: Run, desk: Path) -> None:
     command = ("study", "fake", "cat.png", *NET, "--cells", "shared")
     run(*command)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -115,3 +116,22 @@ def claim(path: Path, folder: bool = False) -> bool:
         reason = f"{within} is no folder" if within.is_file() else error.strerror
         raise OutputError(f"{path} cannot be written: {reason}") from error
     return made
+
+
+@contextmanager
+def nothing_left(*folders: Path) -> Iterator[None]:
+    """Remove what of some folders was made for nothing, if what is done within fails.
+
+    Args:
+        folders: Those to be written to. Files stay, and so do folders that were there before.
+    """
+    missing = [[at for at in (folder, *folder.parents) if not at.exists()] for folder in folders]
+    new = [above[-1] for above in missing if above]
+    try:
+        yield
+    except BaseException:
+        for folder in new:
+            for at, _, _ in os.walk(folder, topdown=False):
+                with suppress(OSError):  # it is not empty
+                    os.rmdir(at)
+        raise

@@ -11,6 +11,7 @@ import typer
 from phosphene.cli import options, studying
 from phosphene.cli.grouped import grouped
 from phosphene.cli.options import say
+from phosphene.cli.places import nothing_left
 from phosphene.cli.study_controls import StudyControls
 from phosphene.cli.study_cuts import StudyCuts
 from phosphene.cli.study_inverse import StudyInverse
@@ -109,6 +110,7 @@ def study(
     from phosphene.cli.progress import followed
 
     far = [0, 0]  # steps done, and of how many
+    within = cells or place
     try:
         net = network.open()
         from phosphene.studies.ledger import Ledger
@@ -127,8 +129,8 @@ def study(
             batch=batch,
             seed=seed,
         )
-        ledger = Ledger(cells or place, identity(net))
-        with followed(name) as tick:
+        with nothing_left(place, within), followed(name) as tick:
+            ledger = Ledger(within, identity(net))
 
             def follow(done: int, total: int, what: str) -> None:
                 far[:] = done, total
