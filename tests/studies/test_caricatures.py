@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
+from phosphene.errors import SettingError
 from phosphene.image import to_tensor
 from phosphene.studies.appearance import contrast
 from phosphene.studies.caricatures import caricatures
@@ -31,3 +34,16 @@ def test_what_deep_layers_see_grows() -> None:
     made = plan.ledger.made
     caricatures(plan)
     assert plan.ledger.made == made == 2
+
+
+def test_a_larger_c_exaggerates_more() -> None:
+    plan = planned(1, quality="fast", layers=("conv2",), steps=20, strengths=(1.0, 10.0))
+    found = caricatures(plan)
+    faint, bold = found.data["caricatures"]
+    assert bold["growth"] > 1.3 * faint["growth"]
+    assert [heading for heading, _ in found.rows] == ["C = 1", "C = 10"]
+    assert [row[2] for row in found.tables[0].rows] == ["1", "10"]
+    assert len(found.plots[0].series) == 4
+    assert found.data["verdict"].index("C = 1:") < found.data["verdict"].index("C = 10:")
+    with pytest.raises(SettingError, match="grows without end"):
+        caricatures(planned(1, layers=("conv2",), strengths=(math.inf,)))

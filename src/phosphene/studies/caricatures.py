@@ -12,11 +12,14 @@ layers ends below 1; so it is also given over the share of contrast that is left
 
 from __future__ import annotations
 
+import math
+from functools import partial
+from itertools import product
 from typing import Any
 
 import torch
 
-from phosphene.errors import UnitError
+from phosphene.errors import SettingError, UnitError
 from phosphene.image import to_image
 from phosphene.panel import Plot, Table, Tile
 from phosphene.preimage.caricature import caricature
@@ -27,7 +30,7 @@ from phosphene.studies.curves import curve
 from phosphene.studies.findings import Findings
 from phosphene.studies.inversion import classes_of
 from phosphene.studies.ledger import Cell
-from phosphene.studies.plan import Plan
+from phosphene.studies.plan import STRENGTHS, Plan, called
 from phosphene.studies.setting import demand_photos, finished, known_layers
 
 _LAYERS = 8
@@ -37,32 +40,47 @@ def caricatures(plan: Plan) -> Findings:
     """Exaggerate photographs by each layer.
 
     Args:
-        plan: Photographs, and layers (eight of all depths, if none is named).
+        plan: Photographs, layers (eight of all depths, if none is named), and strengths (the
+            papers' C = 1, if none is said).
 
     Raises:
         ImageError: There is no photograph.
+        SettingError: A strength is infinite: what nothing holds back grows without end.
     """
     demand_photos(plan, "caricatures")
     layers = tuple(known_layers(plan, plan.spread(_LAYERS)))
-    total = len(plan.photos) * len(layers)
+    strengths = (1.0,) if plan.strengths is STRENGTHS else plan.strengths
+    if any(map(math.isinf, strengths)):
+        raise SettingError("a caricature without priors grows without end: give a finite strength")
+    total = len(plan.photos) * len(strengths) * len(layers)
     found: list[dict[str, Any]] = []
     rows: list[tuple[str, tuple[Tile, ...]]] = []
     skipped: list[str] = []
-    for number, name in enumerate(plan.names):
+    for done, (number, c) in enumerate(product(range(len(plan.photos)), strengths)):
+        name = plan.names[number]
         tiles: list[Tile] = []
         for place, layer in enumerate(layers):
-            plan.tick(number * len(layers) + place, total, f"{layer}, {name}")
-            key = {"photo": plan.photo_ids[number], "layer": layer}
-            cell = plan.cell("caricature", key, lambda n=number, at=layer: _computed(plan, n, at))  # type: ignore[misc]
+            plan.tick(done * len(layers) + place, total, f"{layer}, {name}")
+            key = {"photo": plan.photo_ids[number], "layer": layer, "strength": c}
+            compute = partial(_computed, plan, number, layer, c)
+            cell = plan.cell("caricature", key, compute)
             if "skipped" in cell.values:
                 skipped.append(f"{name}: {cell.values['skipped']}; left out")
                 continue
-            found.append({"photograph": name, "layer": layer, **_measured(plan, cell)})
+            row = {"photograph": name, "layer": layer, "strength": c, **_measured(plan, cell)}
+            found.append(row)
             tiles += [] if tiles else [Tile(cell.images["original"], "photograph")]
-            tiles.append(Tile(cell.images["found"], f"{layer}: x {found[-1]['growth']:.2f}"))
-        rows.append((name if len(plan.photos) > 1 else "", tuple(tiles)))
+            tiles.append(Tile(cell.images["found"], f"{layer}: x {row['growth']:.2f}"))
+        heads = [name] * (len(plan.photos) > 1) + [f"C = {called(c)}"] * (len(strengths) > 1)
+        rows.append((", ".join(heads), tuple(tiles)))
     plan.tick(total, total, "done")
-    verdict = _verdict(found)
+    said = [_verdict([row for row in found if row["strength"] == c]) for c in strengths]
+    several = len(strengths) > 1 and found
+    verdict = (
+        " ".join(f"C = {called(c)}: {v}" for c, v in zip(strengths, said, strict=True))
+        if several
+        else said[0]
+    )
     return Findings(
         "caricatures",
         f"{plan.net.name}: what each layer sees, exaggerated",
@@ -75,13 +93,14 @@ def caricatures(plan: Plan) -> Findings:
     )
 
 
-def _computed(plan: Plan, number: int, layer: str) -> Cell:
+def _computed(plan: Plan, number: int, layer: str, strength: float) -> Cell:
     try:
         result = finished(
             caricature(
                 plan.net,
                 plan.photos[number],
                 layer,
+                strength=strength,
                 quality=plan.quality,
                 steps=plan.steps,
                 seed=plan.seed,
@@ -143,11 +162,11 @@ def _verdict(found: list[dict[str, Any]]) -> str:
 
 def _table(found: list[dict[str, Any]], verdict: str) -> Table:
     known = any("class" in row for row in found)
-    columns = ["photograph", "layer", "growth", "at equal contrast", "change"]
+    columns = ["photograph", "layer", "C", "growth", "at equal contrast", "change"]
     columns += ["class", "probability before, %", "after, %", "class after"] if known else []
     rows = []
     for row in found:
-        cells: list[str | float | None] = [row["photograph"], row["layer"]]
+        cells: list[str | float | None] = [row["photograph"], row["layer"], called(row["strength"])]
         emphasis = None if row["emphasis"] is None else round(row["emphasis"], 3)
         cells += [round(row["growth"], 3), emphasis, round(row["change"], 1)]
         if known:
@@ -159,8 +178,14 @@ def _table(found: list[dict[str, Any]], verdict: str) -> Table:
 
 
 def _plot(found: list[dict[str, Any]]) -> Plot:
-    series = (
-        curve("as it is", found, "layer", "growth"),
-        curve("at the photograph's contrast", found, "layer", "emphasis"),
-    )
-    return Plot("growth of what a layer sees", series, "layer", "times that of the photograph")
+    strengths = dict.fromkeys(row["strength"] for row in found)
+    series = []
+    for c in strengths:
+        chosen = [row for row in found if row["strength"] == c]
+        several = f", C = {called(c)}" if len(strengths) > 1 else ""
+        series += [
+            curve(f"as it is{several}", chosen, "layer", "growth"),
+            curve(f"at the photograph's contrast{several}", chosen, "layer", "emphasis"),
+        ]
+    title, what = "growth of what a layer sees", "times that of the photograph"
+    return Plot(title, tuple(series), "layer", what)

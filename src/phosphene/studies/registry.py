@@ -163,7 +163,7 @@ _ALL = (
         "caricatures",
         "photographs with what each layer sees in them exaggerated",
         "IJCV figs 14, 15; Th figs 5.19, 5.20",
-        "photos layers",
+        "photos layers strengths",
     ),
     _info(
         "pairs",

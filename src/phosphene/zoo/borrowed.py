@@ -15,9 +15,7 @@ import torch
 
 from phosphene.errors import NetworkError, first_line
 from phosphene.zoo.catalogue import BORROWED
-
-RANDOM = ":random"
-"""Behind a name: random weights, and no download."""
+from phosphene.zoo.catalogue import RANDOM as RANDOM
 
 # Seed of random weights: the same name is the same network everywhere.
 SEED = 0

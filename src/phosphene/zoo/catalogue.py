@@ -16,8 +16,9 @@
 | `net.safetensors` | weights that know their network, from `phosphene convert` |
 | `file.py:factory` | what a function of the user's returns: a module, or a `Network` |
 
-In place of a network's own weights a file of weights may be given, also for a name with `:random`
-or without a network to download from.
+With `:random` behind its name or file any of them is as it was before it learned, from one seed.
+In place of a network's own weights a file of weights may be given, also for a borrowed name
+with `:random`, or without a network to download from.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ NATIVE = {
 SMALL = tuple(f"motion-small:{x}" for x in ("random", "cross-pixel", "rotation", "supervised"))
 # Other packages, by what the names of their networks begin with.
 BORROWED = {"torchvision:": "torchvision", "timm:": "timm", "hf:": "transformers"}
+RANDOM = ":random"
+"""Behind a name: random weights, and no download."""
 NAMES = ("demo", *NATIVE, *SMALL)
 
 # Endings of files that hold a network, or weights that may know theirs.
@@ -128,7 +131,12 @@ def _opened(
 ) -> Network:
     borrowed = next((prefix for prefix in BORROWED if name.startswith(prefix)), None)
     network: Network
-    if name in NATIVE:
+    if name.endswith(RANDOM) and not borrowed and name not in SMALL:
+        if weights is not None:
+            raise UnknownModel(f"{name} is drawn anew, and weights are given as well: say one")
+        network = _opened(name.removesuffix(RANDOM), None, prototxt, size)
+        network = _function("untrained", "untrained")(network)
+    elif name in NATIVE:
         network = _with_metadata(_function(*NATIVE[name])(weights=weights), weights)
     elif borrowed:
         package = BORROWED[borrowed]
@@ -199,7 +207,7 @@ def opens_by_name(name: str) -> bool:
     """Whether a name is all that is needed to make the network: no file of the user's."""
     if name.startswith("hf:") and Path(name.removeprefix("hf:")).exists():
         return False
-    return name in NAMES or name.startswith(tuple(BORROWED))
+    return name.removesuffix(RANDOM) in NAMES or name.startswith(tuple(BORROWED))
 
 
 def _device(name: str) -> Any:
