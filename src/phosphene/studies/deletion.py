@@ -86,11 +86,7 @@ def deletion(
         if name not in BASELINES:
             raise SettingError(f"there is no baseline {name!r}: choose {', '.join(BASELINES)}")
     fit, warnings = fitting(plan, methods)
-    cells = []
-    for number, name in enumerate(plan.names):
-        plan.tick(number, len(plan.photos), name)
-        cells.append(_cell(plan, number, fit, (deleted, inserted)))
-    plan.tick(len(plan.photos), len(plan.photos), "done")
+    cells = [_cell(plan, number, fit, (deleted, inserted)) for number in plan.numbers()]
     found = measured(cells, [*fit, EDGES, MIDDLE])
     verdicts = {name: verdict(own) for name, own in found.items()}
     return Findings(

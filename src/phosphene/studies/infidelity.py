@@ -154,11 +154,7 @@ def infidelity(
         raise SettingError(f"radius={radius:g} and draws={draws}: both must be positive")
     fit, warnings = fitting(plan, methods)
     asked = _Asked(plan.steps or SAMPLES, perturbation, deleted, scaled, radius, draws)
-    cells = []
-    for number, name in enumerate(plan.names):
-        plan.tick(number, len(plan.photos), name)
-        cells.append(_cell(plan, number, fit, asked))
-    plan.tick(len(plan.photos), len(plan.photos), "done")
+    cells = [_cell(plan, number, fit, asked) for number in plan.numbers()]
     found = measured(cells)
     verdicts = {name: verdict(own) for name, own in found.items() if name not in CHANCES}
     return Findings(

@@ -42,11 +42,7 @@ def invariance(plan: Plan) -> Findings:
     demand_photos(plan, "invariance")
     first, scores = plan.spread(2)[0], plan.spread(2)[-1]
     layers = plan.layers or tuple(dict.fromkeys((first, deep_layers(plan.net)[-1], scores)))
-    cells = []
-    for number, name in enumerate(plan.names):
-        plan.tick(number, len(plan.names), name)
-        cells.append(_cell(plan, number, layers))
-    plan.tick(len(plan.names), len(plan.names), "done")
+    cells = [_cell(plan, number, layers) for number in plan.numbers()]
     curves = {change: _curves(cells, change, layers) for change in AMOUNTS}
     rows = tuple(
         (

@@ -98,11 +98,8 @@ def labels(
     for what, net in others.items():
         _match(plan.net, net, what)
     fit, warnings = fitting(plan, methods)
-    cells = []
-    for number, other in enumerate(partners(plan, "labels")):
-        plan.tick(number, len(plan.photos), plan.names[number])
-        cells.append(_cell(plan, number, other, fit, others))
-    plan.tick(len(cells), len(cells), "done")
+    pairs = partners(plan, "labels")
+    cells = [_cell(plan, number, pairs[number], fit, others) for number in plan.numbers()]
     found = measured(cells, list(fit))
     verdicts = {name: verdict(own) for name, own in found.items()}
     return Findings(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -108,6 +108,13 @@ class Plan:
     def spread(self, count: int) -> tuple[str, ...]:
         """Return the layers asked for, or that many spread over the network's depth."""
         return self.layers or spread_layers(self.net, count)
+
+    def numbers(self) -> Iterator[int]:
+        """Go through the photographs by number, telling of progress."""
+        for number, name in enumerate(self.names):
+            self.tick(number, len(self.names), name)
+            yield number
+        self.tick(len(self.names), len(self.names), "done")
 
     def cell(self, what: str, key: Mapping[str, Any], compute: Callable[[], Cell]) -> Cell:
         """Return a cell of the ledger, computed if it is not there.
