@@ -149,7 +149,10 @@ def test_attention_beside_the_rules(run: Run, desk: Path) -> None:
     assert re.search(r"contrastive at \w+", page)
     assert "grad-cam at conv" in page
     assert page.count("data:image/png;base64,") == 5
-    assert run("explain", "cat.png", *NET, *rules, "--ten-crop", "--resize-to", "20").code == 0
+    found = signals(
+        run("explain", "cat.png", *NET, *rules, "--ten-crop", "--resize-to", "20", "--json")
+    )
+    assert [s["to"] for s in found] == ["image", "act", "conv"]
 
 
 def test_what_the_network_sees_can_be_said(run: Run, desk: Path) -> None:

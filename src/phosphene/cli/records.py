@@ -28,6 +28,7 @@ def record_of(file: Path, explanation: Explanation) -> Record:
         signals.append(
             {
                 "rule": saliency.rule.name,
+                "to": saliency.to or "image",
                 "unit": saliency.unit_name(0, explanation.labels),
                 "channel": int(saliency.channel[0]),
                 "at": saliency.at[0].tolist(),
