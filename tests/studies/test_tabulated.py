@@ -37,12 +37,13 @@ def test_only_what_is_sure_has_a_sign() -> None:
 
 
 def test_tables_and_plots_leave_gaps() -> None:
-    known, unknown = tabulated.averaged([0.1, 0.3]), tabulated.averaged([])
+    known, unknown = tabulated.averaged([0.1, 0.2, 0.3]), tabulated.averaged([])
     measured = {("a", 1.0): known, ("a", math.inf): unknown}
     what = ("a",), (1.0, math.inf)
     table = tabulated.table("t", *what, measured, times=100)
     assert table.columns == ("layer", "C = 1", "C = none")
-    assert table.rows == (("a", "20.0 ± 127.1", None),)
+    assert table.rows == (("a", "20.0 ± 24.8", None),)
+    assert tabulated.said(tabulated.averaged([1.0, 3.0])) == "2.0"  # of two it is 12.7 deviations
     plot = tabulated.plot("p", *what, measured, "%", times=100)
     assert plot.series[0].y == (20.0,)
     assert math.isnan(plot.series[1].y[0])

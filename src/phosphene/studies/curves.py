@@ -7,10 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from phosphene.panel import Series
-from phosphene.studies.tabulated import averaged
-
-_FEWEST = 3
-"""From so many values on there is an interval worth drawing: of two it is 12.7 deviations."""
+from phosphene.studies.tabulated import FEWEST_SPREAD, averaged
 
 
 def curve(
@@ -33,5 +30,5 @@ def curve(
     places = tuple(dict.fromkeys(str(row[by]) for row in rows))
     found = [averaged(r.get(what) for r in rows if str(r[by]) == place) for place in places]
     heights = tuple(math.nan if f["mean"] is None else times * f["mean"] for f in found)
-    bars = tuple(times * f["interval"] if f["count"] >= _FEWEST else 0.0 for f in found)
+    bars = tuple(times * f["interval"] if f["count"] >= FEWEST_SPREAD else 0.0 for f in found)
     return Series(name, places, heights, bars)

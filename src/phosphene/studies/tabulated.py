@@ -18,6 +18,8 @@ from phosphene.studies.setting import plural
 
 FEWEST = 5
 """Photographs from which on verdicts are worth something."""
+FEWEST_SPREAD = 3
+"""Values from which on an interval is worth showing: of two it is 12.7 deviations."""
 Measured = Mapping[tuple[str, float], Mapping[str, Any]]
 """By layer and strength: numbers by name."""
 
@@ -72,13 +74,13 @@ def sure(found: Mapping[str, Any]) -> int:
 
     A mean of fewer than three values has no sign.
     """
-    if found["count"] < 3 or abs(found["mean"]) <= found["interval"]:
+    if found["count"] < FEWEST_SPREAD or abs(found["mean"]) <= found["interval"]:
         return 0
     return 1 if found["mean"] > 0 else -1
 
 
 def said(found: Mapping[str, Any], digits: int = 1, times: float = 1.0) -> str | None:
-    """Write a mean with its interval, where there is one.
+    """Write a mean, with its interval where three values or more make it up.
 
     >>> said({"mean": 0.5, "interval": 0.02, "count": 9}, 1, 100)
     '50.0 ± 2.0'
@@ -86,7 +88,8 @@ def said(found: Mapping[str, Any], digits: int = 1, times: float = 1.0) -> str |
     if found["mean"] is None:
         return None
     middle = f"{round(times * found['mean'], digits) + 0.0:.{digits}f}"  # never -0
-    return f"{middle} ± {times * found['interval']:.{digits}f}" if found["count"] > 1 else middle
+    spread = f" ± {times * found['interval']:.{digits}f}"
+    return middle + (spread if found["count"] >= FEWEST_SPREAD else "")
 
 
 def heads(strengths: Sequence[float]) -> tuple[str, ...]:
@@ -135,7 +138,8 @@ def plot(
     for c in strengths:
         found = [measured[layer, c] for layer in layers]
         heights = tuple(math.nan if v["mean"] is None else times * v["mean"] for v in found)
-        bars = tuple(times * (v["interval"] or 0.0) for v in found)
+        known = (v["interval"] if v["count"] >= FEWEST_SPREAD else 0.0 for v in found)
+        bars = tuple(times * half for half in known)
         series.append(Series(f"C = {called(c)}", tuple(layers), heights, bars))
     return Plot(title, tuple(series), "layer", unit)
 
