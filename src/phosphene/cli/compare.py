@@ -40,6 +40,7 @@ it stopped; another network, layer or photograph costs no more than itself.
   phosphene compare motion-small:random motion-small:supervised \
     motion-small:cross-pixel motion-small:rotation -l relu3_2,relu5_2
   phosphene compare A.caffemodel B.caffemodel --photos cat.jpg --images photos/
+  phosphene compare NET.caffemodel:random NET.caffemodel --images photos/
   phosphene compare alexnet torchvision:alexnet -l A=conv5,B=features.10
   phosphene compare demo motion-small:random --units 24 --quality best
 """

@@ -19,6 +19,7 @@ FILES = (
     ("FILE.pt2", "torch.export"),
     ("FILE.safetensors", "written by phosphene convert"),
     ("FILE.py:FUNCTION", "your own code; --weights FILE loads a state dict"),
+    ("NAME:random", "any of these before it learned"),
 )
 
 
