@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from phosphene.cli.options import NetworkOptions
 from phosphene.zoo import shelf
 from phosphene.zoo.catalogue import NAMES
 from tests.cli.conftest import Ran
@@ -60,3 +61,13 @@ def test_what_is_cached_is_found(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_
     assert "hf:NAME  2 networks: phosphene models hf:" in done.out
     assert "hf:vit:random" not in done.out
     assert "hf:vit:random" in run("models", "hf:").out
+
+
+def test_a_network_before_it_learned_is_told_by_the_same_files(desk: Path) -> None:
+    options = NetworkOptions("nets.py:net:random")
+    network = options.open()
+    first = options.origin(network)
+    assert list(first["code"]) == list(NetworkOptions("nets.py:net").origin(network)["code"])
+    with open("nets.py", "a") as file:
+        file.write("# changed\n")
+    assert options.origin(network) != first

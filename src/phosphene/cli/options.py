@@ -192,9 +192,11 @@ class NetworkOptions:
         imported from beside them, by what they hold.
         """
         from phosphene.provenance import sources, versions
+        from phosphene.zoo.catalogue import RANDOM
 
-        code = ".py:" in self.model
-        path = Path(self.model.rpartition(":")[0] if code else self.model)
+        model = self.model.removesuffix(RANDOM)
+        code = ".py:" in model
+        path = Path(model.rpartition(":")[0] if code else model)
         beside = [path.with_suffix(".prototxt"), path.with_name("deploy.prototxt")]
         named = (*(() if code else (path, *beside)), self.weights, self.prototxt)
         stats = {str(p): p.stat() for p in named if p and p.is_file()}
