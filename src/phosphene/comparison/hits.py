@@ -40,6 +40,10 @@ class Hit:
         return {**where, **self.numbers, "answers": self.answers}
 
 
+# How many units stand in a row that have a single picture.
+_ABREAST = 4
+
+
 @dataclass(frozen=True)
 class Searched:
     """How many units of a layer answer.
@@ -79,14 +83,26 @@ class Hits(Shows):
 
     def panel(self) -> Panel:
         """Show the units in order, each with where it answers and its strongest patches."""
-        rows = []
-        for place, hit in enumerate(self.hits, 1):
-            numbers = ", ".join(f"{name} {value:.3g}" for name, value in hit.numbers.items())
-            heading = f"{place}. {hit.network}, {hit.layer}, unit {hit.unit}: {numbers}"
-            tiles = [Tile(hit.heat, "where it answers")] if hit.heat is not None else []
-            tiles.append(Tile(hit.patches or blank_tile(), "strongest patches of the set"))
-            rows.append((heading, tuple(tiles)))
+        rows: list[tuple[str, tuple[Tile, ...]]] = []
+        if all(hit.heat is None for hit in self.hits):  # one picture each: several fit a row
+            for first in range(0, len(self.hits), _ABREAST):
+                together = self.hits[first : first + _ABREAST]
+                captions = [self._called(n, hit) for n, hit in enumerate(together, first + 1)]
+                tiles = [hit.patches or blank_tile() for hit in together]
+                heading = "strongest patches of the set" if first == 0 else ""
+                rows.append((heading, tuple(map(Tile, tiles, captions))))
+        else:
+            for place, hit in enumerate(self.hits, 1):
+                seen = [Tile(hit.heat, "where it answers")] if hit.heat is not None else []
+                patches = Tile(hit.patches or blank_tile(), "strongest patches of the set")
+                rows.append((self._called(place, hit), (*seen, patches)))
         return Panel(self.title, tuple(rows), self.facts, self.warnings, tables=self.tables())
+
+    def _called(self, place: int, hit: Hit) -> str:
+        """Say place, unit and numbers of a hit; its network too, where there are several."""
+        numbers = ", ".join(f"{name} {value:.3g}" for name, value in hit.numbers.items())
+        network = f"{hit.network}, " if len({one.network for one in self.searched}) > 1 else ""
+        return f"{place}. {network}{hit.layer}, unit {hit.unit}: {numbers}"
 
     def tables(self) -> tuple[Table, ...]:
         """Tabulate the units, and how many answer in each layer."""
