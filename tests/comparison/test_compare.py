@@ -71,7 +71,14 @@ def test_everything_is_written_and_taken_up(tmp_path: Path) -> None:
     assert numbers["entries"][0][0]["dead"] == 1
     assert 0 < numbers["image_set"]["horizontal"] < 1
     assert "Layers and networks" in (tmp_path / "comparison.md").read_text()
-    assert len(list((tmp_path / "figures").glob("*.png"))) >= 5
+    figures = {file.name for file in (tmp_path / "figures").iterdir()}
+    assert len(figures) >= 5
+    assert numbers["figures"] == sorted(figures)
+    (tmp_path / "figures" / "mine.png").write_text("")
+    compared_nets(*nets, folder=tmp_path).save(tmp_path)  # without photographs, fewer chapters
+    left = {file.name for file in (tmp_path / "figures").iterdir()}
+    assert len(left) < len(figures)
+    assert "mine.png" in left
     again = compared_nets(*nets, folder=tmp_path, photos=(photo,))
     assert again.plan.ledger.made == 0
     assert again.as_json() == first.as_json()

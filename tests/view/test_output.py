@@ -134,6 +134,37 @@ def test_saving_twice(tmp_path):
     assert not [p for p in tmp_path.rglob("*") if p.name.endswith(".part")]
 
 
+def test_another_result_in_the_same_folder_leaves_nothing_of_the_first(tmp_path):
+    first, second = (Panel("t", (("", (Tile(noise(), name),)),)) for name in ("one", "two"))
+    view.save([first, numbers()], tmp_path / "result")
+    folder = tmp_path / "result"
+    (folder / "mine.png").write_text("")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "001-1-one.png").write_text("")
+    view.save(second, folder)
+    names = {"001-1-two.png", "facts.json", "index.html", "panel.png", "mine.png", "sub"}
+    assert set(os.listdir(folder)) == names
+    assert (folder / "sub" / "001-1-one.png").exists()
+    # What a record may not name.
+    record = json.loads((folder / "facts.json").read_text())
+    record["panels"][0]["rows"][0]["tiles"] += [{"file": f} for f in ("../x.png", "sub", "", "..")]
+    (folder / "facts.json").write_text(json.dumps(record))
+    (tmp_path / "x.png").write_text("")
+    view.save(first, folder)
+    assert (tmp_path / "x.png").exists()
+    assert set(os.listdir(folder)) == names - {"001-1-two.png"} | {"001-1-one.png"}
+
+
+@pytest.mark.parametrize("record", ["", "[]", '{"panels": 1}', '{"panels": [{"rows": [[]]}]}'])
+def test_a_damaged_record_removes_nothing(tmp_path, record):
+    folder = tmp_path / "result"
+    view.save(table(rows=1), folder)
+    before = set(os.listdir(folder))
+    (folder / "facts.json").write_text(record)
+    view.save(Panel("t", (("", (Tile(noise(), "x"),)),)), folder)
+    assert before <= set(os.listdir(folder))
+
+
 def test_an_unknown_suffix_is_told_the_known_ones(tmp_path):
     with pytest.raises(OutputError, match=r"\.pdf.*\.png, \.jpg, .*\.html, \.htm"):
         view.save(table(), tmp_path / "panel.pdf")
@@ -195,7 +226,7 @@ def test_results_show_themselves(tmp_path):
 
 
 def test_public_names():
-    assert view.__all__ == ["draw", "fragment", "page", "png", "save", "save_movie"]
+    assert view.__all__ == ["clear", "draw", "fragment", "page", "png", "save", "save_movie"]
 
 
 def test_the_room_is_light():

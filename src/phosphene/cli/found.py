@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -146,26 +145,11 @@ def side_of(count: int) -> int:
 
 
 def save_folder(found: PreImage, folder: Path) -> None:
-    """Write a folder of everything, and remove what an earlier result of ours left there."""
+    """Write a folder of everything."""
     from phosphene.view import save
 
-    before = _files_in(folder)
     save(panel_of(found), folder)
     write_trace(found, folder / "trace.csv")
-    for name in before - _files_in(folder):
-        (folder / name).unlink(missing_ok=True)
-
-
-def _files_in(folder: Path) -> set[str]:
-    """Read which tiles a folder's own record lists."""
-    try:
-        panels = json.loads((folder / "facts.json").read_text(encoding="utf-8"))["panels"]
-        listed = {
-            tile["file"] for panel in panels for row in panel["rows"] for tile in row["tiles"]
-        }
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
-    return {name for name in listed if isinstance(name, str) and Path(name).name == name}
 
 
 def _finite(value: float | None) -> float | None:

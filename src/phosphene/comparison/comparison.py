@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from phosphene.image import replacing
 from phosphene.panel import Panel, Shows, Table
 from phosphene.provenance import versions
 from phosphene.studies.plain import JSON, encoded, plain
-from phosphene.view import png, save
+from phosphene.view import clear, png, save
 from phosphene.view.tables import to_markdown
 
 
@@ -149,7 +150,7 @@ class Comparison(Shows):
         """Write the chapters as one page or one picture; into a folder also figures and numbers.
 
         A folder has the page, `figures/` with a PNG for each chapter, `comparison.json`, and
-        `comparison.md` with the tables.
+        `comparison.md` with the tables. Figures of an earlier comparison are removed.
 
         Raises:
             OutputError: It cannot be written there.
@@ -157,12 +158,16 @@ class Comparison(Shows):
         chapters, path = self.panels(), Path(path)
         if path.suffix and not path.is_dir():
             return save(chapters, path)
+        figures = []
         for number, chapter in enumerate(chapters, 1):
             name = "".join(c if c.isalnum() else "-" for c in chapter.title.lower())[:60]
-            with replacing(path / "figures" / f"{number:02d}-{name.strip('-')}.png") as file:
+            figures.append(f"{number:02d}-{name.strip('-')}.png")
+            with replacing(path / "figures" / figures[-1]) as file:
                 file.write(png(chapter))
+        before = _figures(path)
         with replacing(path / "comparison.json") as file:
-            file.write(encoded(self.as_json()))
+            file.write(encoded({**self.as_json(), "figures": plain(figures)}))
+        clear(path / "figures", (name for name in before if name not in figures))
         tables = "\n\n".join([*self.verdicts, *map(to_markdown, self.tables)])
         with replacing(path / "comparison.md") as file:
             file.write((tables + "\n").encode())
@@ -188,3 +193,12 @@ class Comparison(Shows):
                 "network"
             )
         return said
+
+
+def _figures(folder: Path) -> list[Any]:
+    """Read which figures an earlier comparison left in a folder."""
+    try:
+        found = json.loads((folder / "comparison.json").read_bytes())["figures"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return found if isinstance(found, list) else []

@@ -7,6 +7,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,9 @@ def save(panels: Panel | Sequence[Panel], path: str | Path) -> Path:
         path: `.png`, `.jpg` or `.webp` for one picture; `.html` for a page with all pictures
             inside; without a suffix a folder with `index.html`, `panel.png`, every tile as a PNG
             of its own (exact, in its own size), every plot as SVG and PNG, every table as
-            Markdown, CSV and LaTeX, and `facts.json`, which holds their numbers too.
+            Markdown, CSV and LaTeX, and `facts.json`, which holds their numbers too. What an
+            earlier result of ours left in the folder (by its `facts.json`) and this one has not is
+            removed.
 
     Returns:
         The file, or the folder's page.
@@ -81,6 +84,7 @@ def _save_picture(path: Path, panels: Sequence[Panel]) -> None:
 
 
 def _save_folder(folder: Path, panels: Sequence[Panel]) -> Path:
+    before = _listed(folder)
     record = []
     for number, panel in enumerate(panels, 1):
         rows = []
@@ -100,7 +104,38 @@ def _save_folder(folder: Path, panels: Sequence[Panel]) -> Path:
     _write(folder / "facts.json", facts_text.encode())
     _save_picture(folder / "panel.png", panels)
     _write(folder / "index.html", page(panels).encode())
+    clear(folder, before - _listed(folder))
     return folder / "index.html"
+
+
+def clear(folder: Path, names: Iterable[object]) -> None:
+    """Remove files that lie in a folder itself; names of anything else are passed over.
+
+    Args:
+        folder: Where.
+        names: Of the files, as an earlier run has listed them: somebody may have edited that.
+    """
+    for name in names:
+        if isinstance(name, str) and name and Path(name).name == name:
+            with suppress(OSError):
+                (folder / name).unlink()
+
+
+def _listed(folder: Path) -> set[str]:
+    """Read which tiles, plots and tables a folder's own record lists."""
+    try:
+        panels = json.loads((folder / "facts.json").read_text(encoding="utf-8"))["panels"]
+        tiles = {tile["file"] for panel in panels for row in panel["rows"] for tile in row["tiles"]}
+        more = {
+            file
+            for panel in panels
+            for what in ("plots", "tables")
+            for one in panel[what]
+            for file in one["files"]
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return tiles | more
 
 
 def _save_tiles(
