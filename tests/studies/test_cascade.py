@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from phosphene.core.attention import parse_rule
+from phosphene.core.copies import copied
 from phosphene.core.rules import Reversal
 from phosphene.errors import ImageError, SettingError, UnknownRule
 from phosphene.studies.cascade import cascade
@@ -16,7 +17,7 @@ from phosphene.studies.cascade_judged import verdicts_of
 from phosphene.studies.explained import explained, mean_score, predicted
 from phosphene.studies.findings import Findings
 from phosphene.studies.plan import Plan
-from phosphene.studies.randomised import copied, randomise
+from phosphene.studies.randomised import randomise
 from tests.reference import sanity as literal
 from tests.studies.plans import demo, planned, scenes
 
@@ -110,7 +111,7 @@ def test_the_picture_goes_from_trained_to_random(plan: Plan, found: Findings) ->
 
 
 def test_what_cannot_be_done() -> None:
-    with pytest.raises(ImageError, match=r"needs 2 or more \(5 for a verdict\): 1 given"):
+    with pytest.raises(ImageError, match=r"needs 2 or more \(3 for a verdict\): 1 given"):
         cascade(planned(1, **CHOSEN))
     with pytest.raises(ImageError, match="are all the same"):
         cascade(replace(planned(2, **CHOSEN), photos=(scenes()[0],) * 2), methods=("guided",))

@@ -119,3 +119,15 @@ def test_what_cannot_be() -> None:
         finite_support(Plan(demo(), **empty))
     with pytest.raises(NothingToReverse, match="choose a deeper layer"):
         finite_support(planned(1, layers=("conv1",)))
+
+
+def test_photographs_of_another_size_have_fields_of_their_own() -> None:
+    """Tensors are shown as they are: the unit in the middle is that of their map."""
+    draw = torch.Generator().manual_seed(0)
+    photos = tuple(torch.rand(3, 136, 136, generator=draw) for _ in range(2))
+    found = finite_support(Plan(demo(), photos, layers=("pool2",)), rules=("guided",))
+    assert all(row["outside"] == pytest.approx(0, abs=1e-9) for row in found.data["layers"])
+    assert "confirmed" in found.data["verdicts"]["finite"]
+    mixed = Plan(demo(), (photos[0], scenes()[0]), layers=("pool2",))
+    with pytest.raises(ImageError, match="is 136x136 and image 1 96x96 as demo sees them"):
+        finite_support(mixed)

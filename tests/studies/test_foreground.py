@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from phosphene import explain
+from phosphene.core.network import Network
+from phosphene.core.preprocessing import Preprocessing
 from phosphene.core.unit import Unit
 from phosphene.errors import ImageError
 from phosphene.segmentation.truths import Box, Truth
@@ -18,6 +20,7 @@ from phosphene.studies.foreground import foreground
 from phosphene.studies.lit import ANOTHER, PREDICTED
 from phosphene.studies.plan import Plan
 from phosphene.zoo.demo import demo_scenes
+from tests.contract_networks import LABELS, ScoreMap, seeded
 from tests.reference import signals as reference
 from tests.studies.plans import demo, planned, scenes
 
@@ -132,3 +135,27 @@ def test_masks_lie_beside_frames(tmp_path: Path) -> None:
     ours, theirs = (f.data["photographs"][0] for f in (found, expected))
     assert ours["area"] == theirs["area"]
     assert ours["pool5"] == pytest.approx(theirs["pool5"], abs=0.1)
+
+
+def test_maps_of_scores_of_another_size() -> None:
+    net = Network(seeded(ScoreMap(False)), Preprocessing((20, 20), resize="native"), LABELS)
+    draw = np.random.default_rng(0)
+    photos = [draw.integers(0, 256, (36, 36, 3), np.uint8) for _ in range(3)]
+    mask = np.zeros((36, 36), np.uint8)
+    mask[10:20, 5:30] = 1
+    truths = [Truth(f"{n}", photo, (mask,)) for n, photo in enumerate(photos)]
+    found = foreground(Plan(net, tuple(photos)), truths)
+    assert len(found.data["photographs"]) == 3
+    assert {start["start"] for start in found.data["starts"]} > {PREDICTED, ANOTHER}
+
+
+def test_results_do_not_depend_on_the_company() -> None:
+    """Another class is drawn by chance: by the photograph's contents, and not by its place."""
+    known = demo_scenes()[:3]
+    names = []
+    for chosen in (known, known[::-1]):
+        plan = Plan(demo(), tuple(scene.image for scene in chosen), layers=("pool5",))
+        truths = [Truth("x", s.image, (s.object.astype(np.uint8),)) for s in chosen]
+        found = foreground(plan, truths, rules=("guided",))
+        names.append([photo[ANOTHER] for photo in found.data["photographs"]])
+    assert names[0] == names[1][::-1]

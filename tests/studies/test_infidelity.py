@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from phosphene.core.network import Network
-from phosphene.core.preprocessing import Preprocessing
+from phosphene.core.preprocessing import MeanImage, Preprocessing
 from phosphene.errors import NetworkError, SettingError
+from phosphene.studies.deletion import deletion
 from phosphene.studies.explained import explained, fitting, mean_score, predicted
 from phosphene.studies.faithfulness import squares
 from phosphene.studies.findings import Findings
@@ -18,6 +21,7 @@ from phosphene.studies.infidelity import infidelity
 from phosphene.studies.infidelity_judged import RANDOM, SIGNED_RANDOM
 from phosphene.studies.plan import Plan
 from phosphene.studies.removal import baseline
+from tests.contract_networks import seeded
 from tests.studies.plans import demo, planned, scenes
 
 METHODS = ("saliency", "guided", "excitation")
@@ -118,3 +122,27 @@ def test_what_cannot_be_asked() -> None:
     code = Network(nn.Sequential(nn.Conv2d(3, 1, 96)).eval(), Preprocessing((96, 96)))
     with pytest.raises(NetworkError, match="tells none apart"):
         infidelity(Plan(code, scenes()[:1]))
+
+
+@pytest.mark.parametrize("study", [infidelity, deletion])
+def test_gray_networks(study: Callable[..., Findings]) -> None:
+    module = seeded(nn.Sequential(nn.Conv2d(1, 4, 5), nn.ReLU(), nn.Flatten(), nn.Linear(2304, 3)))
+    mean = MeanImage.of(np.full((1, 28, 28), 0.5, np.float32))
+    seen = Preprocessing((28, 28), mean=(0.5,), order="gray", mean_image=mean)
+    plan = Plan(Network(module, seen), scenes()[:2], steps=4)
+    found = study(plan, methods=("saliency", "guided"))
+    assert len(found.data["photographs"]) == 2
+
+
+def test_maps_that_are_zero_everywhere_are_left_out_of_deletion() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(392, 2))
+    with torch.no_grad():
+        for value in module.parameters():
+            value.fill_(0.1)
+        module[3].weight.fill_(-0.1)
+    plan = Plan(Network(module, Preprocessing((16, 16))), scenes()[:3], steps=4)
+    found = deletion(plan, methods=("saliency", "deconvnet"))
+    assert any("map of deconvnet is zero everywhere on 3 of 3" in w for w in found.warnings)
+    assert found.data["methods"]["deconvnet"]["deletion"]["area"]["count"] == 0
+    assert found.data["methods"]["saliency"]["deletion"]["area"]["count"] == 3
+    assert "cannot tell" in found.data["verdicts"]["deconvnet"]

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from phosphene.core.copies import copied
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Preprocessing
 from phosphene.errors import ImageError, SettingError
@@ -18,7 +19,7 @@ from phosphene.studies.labels import labels
 from phosphene.studies.labels_judged import AGAIN, OTHER, PERMUTED
 from phosphene.studies.map_likeness import rank_correlation
 from phosphene.studies.plan import Plan
-from phosphene.studies.randomised import copied, randomise
+from phosphene.studies.randomised import randomise
 from phosphene.zoo.demo import DemoNet
 from phosphene.zoo.shipped import load_shipped
 from tests.studies.plans import demo, planned, scenes

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Preprocessing
-from phosphene.errors import ImageError, NetworkError, UnitError, UnknownClass, UnknownLayer
+from phosphene.errors import NetworkError, UnitError, UnknownClass, UnknownLayer
 from phosphene.formats.layers import Concat
 from phosphene.studies.ledger import Cell, Ledger
-from phosphene.studies.plan import Plan, called, identity, photo_id, spread_layers
+from phosphene.studies.plan import Plan, called, spread_layers
 from phosphene.zoo.catalogue import open_network
 from tests.cli import nets
 
@@ -66,33 +65,6 @@ def test_what_is_wrong_is_said_at_once(
 def test_names_are_unlike_each_other(net: Network, tmp_path: Path) -> None:
     photos = (Path("a/x.png"), Path("b/x.png"), noise(), Path("c/x.png"))
     assert Plan(net, photos).names == ("x.png", "x.png (2)", "image 2", "x.png (3)")
-
-
-def test_photographs_go_by_their_contents(tmp_path: Path) -> None:
-    for name, seed in (("a.png", 0), ("b.png", 0), ("c.png", 1)):
-        Image.fromarray(noise(seed)).save(tmp_path / name)
-    a, b, c = (photo_id(tmp_path / name) for name in ("a.png", "b.png", "c.png"))
-    assert a == b != c
-    assert len(a) == 32
-    assert photo_id(noise()) == photo_id(Image.fromarray(noise())) != photo_id(noise(1))
-    assert photo_id(torch.zeros(3, 4, 4)) != photo_id(torch.zeros(3, 2, 8))
-    with pytest.raises(ImageError, match="cannot be read"):
-        photo_id(tmp_path / "nix.png")
-
-
-def test_a_network_goes_by_its_contents() -> None:
-    first = identity(nets.net())
-    assert first == identity(nets.net())
-    trained = nets.net()
-    with torch.no_grad():
-        next(trained.module.parameters())[0] += 1e-6
-    assert identity(trained)["weights"] != first["weights"]
-    resized = nets.net()
-    resized.preprocessing = Preprocessing((20, 20))
-    assert identity(resized) != first
-    assert identity(nets.smooth())["structure"] != first["structure"]
-    half = Network(nets.tiny().to(torch.bfloat16))
-    assert len(identity(half)["weights"]) == 64
 
 
 def test_cells_depend_on_the_plan(net: Network, tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from phosphene.core.copies import copied
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Preprocessing
 from phosphene.errors import NetworkError, SettingError
-from phosphene.studies.randomised import copied, learned_layers, randomise
+from phosphene.studies.randomised import learned_layers, randomise, weights_of
 from tests.studies.plans import demo
 
 
@@ -81,3 +82,31 @@ def test_layers_with_weights_from_the_image_up() -> None:
         learned_layers(Network(nn.Sequential(nn.ReLU(), nn.AvgPool2d(2)), Preprocessing((8, 8))))
     with pytest.raises(SettingError, match="permuted or redrawn, and not 'zeroed'"):
         randomise(copied(demo()), ("fc8",), "zeroed")  # type: ignore[arg-type]
+
+
+def test_weights_that_no_module_is_called_for_are_forgotten_too() -> None:
+    class Attending(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.patches = nn.Conv2d(3, 8, 4, 4)
+            self.position = nn.Parameter(torch.randn(1, 4, 8))
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+            self.head = nn.Linear(8, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            tokens = self.patches(x).flatten(2).mT + self.position
+            out: Tensor = self.head(self.attention(tokens, tokens, tokens)[0].mean(1))
+            return out
+
+    net = Network(Attending(), Preprocessing((8, 8)))
+    with torch.no_grad():
+        for value in net.module.parameters():
+            value.normal_()
+    held = weights_of(net)
+    assert list(held) == ["patches", "attention", "head"]
+    assert held["attention"] == ("attention", "attention.out_proj")
+    assert held["patches"] == ("patches", "")
+    forgetful = copied(net)
+    randomise(forgetful, learned_layers(net))
+    for name, value in net.module.named_parameters():
+        assert not torch.equal(value, forgetful.module.get_parameter(name)), name

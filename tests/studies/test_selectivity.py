@@ -109,7 +109,7 @@ def test_classes_can_be_chosen() -> None:
 
 
 def test_what_cannot_be_compared() -> None:
-    with pytest.raises(ImageError, match=r"needs 2 or more \(5 for a verdict\): 1 given"):
+    with pytest.raises(ImageError, match="2 different ones or more"):
         selectivity(planned(1, **CHOSEN))
     with pytest.raises(ImageError, match="are all the same"):
         selectivity(replace(planned(2, **CHOSEN), photos=(scenes()[0],) * 2))

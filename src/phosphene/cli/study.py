@@ -113,8 +113,9 @@ def study(
     within = cells or place
     try:
         net = network.open()
+        from phosphene.studies.identity import identity
         from phosphene.studies.ledger import Ledger
-        from phosphene.studies.plan import STRENGTHS, Plan, identity
+        from phosphene.studies.plan import STRENGTHS, Plan
 
         plan = Plan(
             net=net,

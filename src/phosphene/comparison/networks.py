@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 
 from torch import nn
 
+from phosphene.core.copies import copied
 from phosphene.core.network import Network
 from phosphene.errors import NetworkError, SettingError
 from phosphene.image import numbered
@@ -67,12 +67,12 @@ def _absorbed(net: Network) -> tuple[Network, tuple[str, ...], str]:
     ]
     if not free:
         return net, (), ""
-    module = deepcopy(net.module)
+    own = copied(net)
     try:
-        done = absorb(module)
+        done = absorb(own.module)
     except NetworkError as error:
         return net, (), f"{net.name}: normalization was not absorbed ({error})"
-    own = Network(module.eval(), net.preprocessing, net.labels, net.name, net.aliases)
+    own.module.eval()
     return own, tuple(done), ""
 
 

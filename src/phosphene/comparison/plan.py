@@ -13,8 +13,8 @@ from phosphene.comparison.networks import Compared
 from phosphene.comparison.recipes import Recipes, recipes_of
 from phosphene.errors import SettingError
 from phosphene.image import name_of, numbered
+from phosphene.studies.identity import identity, photo_id
 from phosphene.studies.ledger import Cell, Ledger
-from phosphene.studies.plan import identity, photo_id
 from phosphene.survey.dissection.concepts import ConceptSet
 
 Tick = Callable[[int, int, str], None]

@@ -13,11 +13,10 @@ comes out to that of photographs. It is set once, before anything is learned.
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
 
+from phosphene.core.copies import copied
 from phosphene.core.filters import filters_of, reversed_by_filters
 from phosphene.core.network import Network
 from phosphene.core.nodes import RECTIFIERS
@@ -54,8 +53,8 @@ class InverseNetwork(nn.Module):
         self, net: Network, setting: InverseSetting, device: torch.device | str | None = None
     ) -> None:
         super().__init__()
-        module = copy.deepcopy(net.module).requires_grad_(False).to(device or net.device)
-        self.network = Network(module, net.preprocessing, net.labels, net.name, net.aliases)
+        self.network = copied(net)
+        self.network.module.requires_grad_(False).to(device or net.device)
         self._cut = self.network[setting.layer]
         gray = net.preprocessing.order == "gray"
         channels = 1 if gray else 3

@@ -39,7 +39,6 @@ from phosphene.panel import Tile
 from phosphene.saliency.explain import explain
 from phosphene.studies import architectures_judged as told
 from phosphene.studies import tabulated
-from phosphene.studies.architectures_judged import Grid
 from phosphene.studies.depth import spread_layers
 from phosphene.studies.edges import (
     edge_correlation,
@@ -48,8 +47,9 @@ from phosphene.studies.edges import (
     sign_agreement,
 )
 from phosphene.studies.findings import Findings
+from phosphene.studies.grid import Grid
 from phosphene.studies.ledger import Cell
-from phosphene.studies.plan import Plan, source
+from phosphene.studies.plan import Plan
 from phosphene.studies.setting import deep_layers, demand_photos, plural
 from phosphene.studies.similarity import cosine
 
@@ -78,7 +78,7 @@ def architectures(plan: Plan) -> Findings:
             plan.tick(done, total, f"{layer}, {name}")
             cells.append(_cell(plan, layer, rules, number))
             done += 1
-        grids.append(Grid(layer, rules, [cell.values for cell in cells]))
+        grids.append(Grid(layer, rules, [c.values for c in cells], census["pool"] > 0))
         for name, cell in zip(plan.names, cells[:_SHOWN], strict=False):
             heading = f"{name}, {layer}" if len(layers) > 1 else name
             pictures += _rows(heading, rules, cell)
@@ -173,9 +173,8 @@ def _cell(plan: Plan, layer: str, rules: Sequence[Reversal], number: int) -> Cel
         "photo": plan.photo_ids[number],
         "other": plan.photo_ids[other],
         "layer": layer,
-        "rules": [str(rule) for rule in rules],
+        "rules": [repr(rule) for rule in rules],
         "shown": shown,
-        "code": source("core", "saliency"),
     }
     return plan.cell(
         "architectures", key, lambda: _measured(plan, layer, rules, number, other, shown)

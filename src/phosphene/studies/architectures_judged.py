@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from statistics import mean
 from typing import Any
 
 from phosphene.core.rules import Reversal
 from phosphene.panel import Plot, Series, Table
-from phosphene.studies.factorial import Corner, difference, judged, main_effects
+from phosphene.studies.factorial import difference, judged
+from phosphene.studies.grid import CHOICES, COLUMNS, MEASURES, Grid, Values, corner
 from phosphene.studies.reversed_layers import titled
 from phosphene.studies.tabulated import averaged, said, sure
 
-CHOICES = ("polarity", "masks", "switches")
-MEASURES = {"edges": "edge correlation", "sign": "agreement of signs", "sharpness": "sharpness"}
-"""What effects are given of, and what to call it."""
-_COLUMNS = {**MEASURES, "chance": "edges by chance", "plain": "plain edge correlation"}
 _NEEDED = 0.5
 _MINOR = 0.5
-
-Values = list[float | None]
+_NO_POOL = "cannot tell, as there is no max-pool"
 
 
 @dataclass(frozen=True)
@@ -39,80 +34,6 @@ class Claim:
     verdict: str
     difference: Mapping[str, Any]
     figure: str
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The numbers of one layer.
-
-    Attributes:
-        layer: Its name.
-        rules: Those of LRN's identity first, then those of its derivative, if any.
-        photos: What was measured of each photograph.
-    """
-
-    layer: str
-    rules: tuple[Reversal, ...]
-    photos: Sequence[Mapping[str, Any]]
-
-    def values(self, rule: Reversal, measure: str) -> Values:
-        """Return a measure by photograph."""
-        return [photo["rules"][str(rule)][measure] for photo in self.photos]
-
-    @property
-    def plain(self) -> tuple[Reversal, ...]:
-        """The eight of LRN's identity."""
-        return tuple(rule for rule in self.rules if rule.lrn == "identity")
-
-    @property
-    def derived(self) -> tuple[Reversal, ...]:
-        """The eight of LRN's derivative; none where the network has no LRN."""
-        return tuple(rule for rule in self.rules if rule.lrn == "backprop")
-
-    @cached_property
-    def effects(self) -> dict[str, dict[str, Values]]:
-        """Main effects by measure and choice, photograph by photograph; LRN's identity."""
-        return {measure: self._effects(measure) for measure in MEASURES}
-
-    def _effects(self, measure: str) -> dict[str, Values]:
-        columns = {corner(rule): self.values(rule, measure) for rule in self.plain}
-        each = [
-            main_effects({at: column[i] for at, column in columns.items()}, CHOICES)
-            for i in range(len(self.photos))
-        ]
-        return {choice: [effects[choice] for effects in each] for choice in CHOICES}
-
-    def at(self, polarity: bool, masks: bool, switches: bool) -> Reversal:
-        """Return the architecture of some choices."""
-        return next(rule for rule in self.plain if corner(rule) == (polarity, masks, switches))
-
-    def as_data(self) -> dict[str, Any]:
-        """Return all numbers, averaged."""
-        return {
-            "layer": self.layer,
-            "rules": [
-                {
-                    "rule": str(rule),
-                    "lrn": rule.lrn,
-                    **dict(zip(CHOICES, corner(rule), strict=True)),
-                    **{what: averaged(self.values(rule, what)) for what in _COLUMNS},
-                }
-                for rule in self.rules
-            ],
-            "effects": {
-                measure: {choice: averaged(values) for choice, values in by.items()}
-                for measure, by in self.effects.items()
-            },
-        }
-
-
-def corner(rule: Reversal) -> Corner:
-    """Say which of `CHOICES` a rule makes.
-
-    >>> corner(Reversal("rectify", "centre"))
-    (True, False, False)
-    """
-    return "rectify" in rule.relu, "mask" in rule.relu, rule.pool == "switches"
 
 
 def claims(grid: Grid) -> list[Claim]:
@@ -162,6 +83,8 @@ def claims(grid: Grid) -> list[Claim]:
             f"main effects {_said(averaged(sharp['polarity']))} and {masks}",
         )
     )
+    if not grid.pools:
+        found = [replace(c, verdict=_NO_POOL) if "switches" in c.text else c for c in found]
     return [*found, _normalization(grid)] if grid.derived else found
 
 
@@ -197,7 +120,11 @@ def _normalization(grid: Grid) -> Claim:
         for ones, others in zip(zip(*derived, strict=True), zip(*plain, strict=True), strict=True)
     ]
     polarity = [abs(v) if v is not None else None for v in grid.effects["edges"]["polarity"]]
-    size: Values = [abs(v) if v is not None else None for v in moved]
+    # Rule by rule, as changes of either sign would cancel.
+    size: Values = [
+        mean(abs((a or 0.0) - (b or 0.0)) for a, b in zip(ones, others, strict=True))
+        for ones, others in zip(zip(*derived, strict=True), zip(*plain, strict=True), strict=True)
+    ]
     minor = difference(polarity, size, 1 / _MINOR)
     cosines = zip(*(grid.values(rule, "likeness") for rule in grid.derived), strict=True)
     alike = averaged(_mean(of) for of in cosines)
@@ -206,8 +133,8 @@ def _normalization(grid: Grid) -> Claim:
         judged(minor),
         minor,
         f"its derivative changes edge correlations by {_said(averaged(moved))}, by "
-        f"{_said(averaged(size))} whatever the sign, and polarity by {_said(averaged(polarity))}; "
-        f"signals of the two have a cosine of {_said(alike)}",
+        f"{_said(averaged(size))} a rule whatever the sign, and polarity by "
+        f"{_said(averaged(polarity))}; signals of the two have a cosine of {_said(alike)}",
     )
 
 
@@ -228,7 +155,7 @@ def verdict(claims: Mapping[str, Sequence[Claim]]) -> str:
 def tables(grid: Grid, claims: Sequence[Claim], verdict: str) -> tuple[Table, ...]:
     """Tabulate the eight, the main effects, and the claims."""
     rows = [
-        (_called(rule), *(_said(averaged(grid.values(rule, what))) for what in _COLUMNS))
+        (_called(rule), *(_said(averaged(grid.values(rule, what))) for what in COLUMNS))
         for rule in grid.rules
     ]
     effects = [
@@ -238,7 +165,7 @@ def tables(grid: Grid, claims: Sequence[Claim], verdict: str) -> tuple[Table, ..
     return (
         Table(
             f"architectures, from {grid.layer}",
-            ("ReLU / pool / LRN", *_COLUMNS.values()),
+            ("ReLU / pool / LRN", *COLUMNS.values()),
             tuple(rows),
             "Means over photographs with 95 % intervals; what each number is stands in "
             "phosphene.studies.edges.",

@@ -32,6 +32,7 @@ from typing import Any
 from torch import Tensor
 
 from phosphene.core.attention import Rule
+from phosphene.core.copies import copied
 from phosphene.core.network import Network
 from phosphene.core.unit import Unit
 from phosphene.errors import ImageError, SettingError
@@ -48,16 +49,15 @@ from phosphene.studies.explained import (
     explained,
     fitting,
     mean_score,
-    partners,
     predicted,
     rules_key,
 )
 from phosphene.studies.findings import Findings
 from phosphene.studies.ledger import Cell
 from phosphene.studies.map_likeness import rank_correlation, structural_similarity
-from phosphene.studies.plan import Plan, source
-from phosphene.studies.randomised import How, check_how, copied, learned_layers, randomise
-from phosphene.studies.setting import plural
+from phosphene.studies.plan import Plan
+from phosphene.studies.randomised import How, check_how, learned_layers, randomise
+from phosphene.studies.setting import partners, plural
 
 STAGES = 6
 """Stages of the cascade at most, if no layers are named."""
@@ -204,7 +204,6 @@ class _Shots:
             "photo": self._plan.photo_ids[number],
             "methods": rules_key(self._methods),
             "shown": number < SHOWN,
-            "source": source("saliency", "core"),
         }
 
 

@@ -60,17 +60,21 @@ def grade(gap: Mapping[str, Any], other: Mapping[str, Any]) -> str:
 
     Returns:
         `hardly` where more than half of the way from `other` to 1 is kept, `in part` where surely
-        some of it is, `yes` where none is, and `cannot tell` of fewer than three photographs.
+        some of it is, `yes` where surely less than half is and perhaps nothing, and `cannot tell`
+        where it may be nothing or more than half, or of fewer than three photographs.
 
     >>> gap, other = {"mean": 0.4, "interval": 0.1, "count": 9}, {"mean": 0.5}
     >>> grade(gap, other), grade(gap, {"mean": 0.1}), grade({**gap, "mean": -0.1}, other)
     ('hardly', 'in part', 'yes')
+    >>> grade({**gap, "interval": 0.5}, other)
+    'cannot tell'
     """
     if gap["count"] < 3:
         return "cannot tell"
+    half = KEPT * (1 - other["mean"])
     if tabulated.sure(gap) <= 0:
-        return "yes"
-    return "hardly" if gap["mean"] >= KEPT * (1 - other["mean"]) else "in part"
+        return "yes" if gap["mean"] + gap["interval"] < half else "cannot tell"
+    return "hardly" if gap["mean"] >= half else "in part"
 
 
 def verdicts_of(found: Found, half: str, last: str, independent: bool) -> dict[str, str]:

@@ -50,7 +50,7 @@ from phosphene.studies.explained import (
 )
 from phosphene.studies.findings import Findings
 from phosphene.studies.ledger import Cell
-from phosphene.studies.plan import Plan, source
+from phosphene.studies.plan import Plan
 from phosphene.studies.removal import BASELINES, area, baseline, order_of, replaced
 from phosphene.studies.setting import plural
 
@@ -105,7 +105,7 @@ def deletion(
             curve=f"{plan.steps or STEPS} steps, area by the trapezoid rule",
             random=f"{plural(plan.repeats, 'order')} of every photograph",
         ),
-        (*warnings, *tabulated.doubts(plan), *_unsure(plan, cells)),
+        (*warnings, *tabulated.doubts(plan), *_unsure(plan, cells), *_empty(cells, list(fit))),
         {
             "methods": found,
             "photographs": [
@@ -125,7 +125,8 @@ def _cell(plan: Plan, number: int, methods: Mapping[str, Rule], bases: tuple[str
         index = predicted(net, image)
         sent = explained(net, image, mean_score(net, image, index), methods, shown=shown)
         maps = {name: e.map[0] for name, e in sent.items()} | controls(image)
-        orders = {name: order_of(m, plan.seed) for name, m in maps.items()}
+        # A map that is zero everywhere has no order.
+        orders = {name: order_of(m, plan.seed) for name, m in maps.items() if bool(m.any())}
         flat = torch.zeros(image.shape[-2:])
         random = [order_of(flat, plan.seed + 1 + draw) for draw in range(plan.repeats)]
         gone, start = (baseline(net, image, name) for name in bases)
@@ -156,7 +157,6 @@ def _cell(plan: Plan, number: int, methods: Mapping[str, Rule], bases: tuple[str
         "steps of a curve": steps,
         "orders": plan.repeats,
         "shown": shown,
-        "source": source("saliency", "core"),
     }
     return plan.cell("deletion", key, compute)
 
@@ -195,14 +195,26 @@ def _rows(
     rows = []
     for number, cell in enumerate(cells[:SHOWN]):
         heading = f"{plan.names[number]}: {cell.values['class'].split(',')[0]}"
-        maps = [Tile(cell.images[name], name) for name in methods]
+        maps = [Tile(cell.images[name], name) for name in methods if name in cell.images]
         rows.append((heading, (Tile(cell.images["photograph"], "photograph"), *maps)))
         bare = []
         for name in (*methods, EDGES, MIDDLE):
-            areas = [area(cell.values["curves"][name][game]) for game in GAMES]
-            bare.append(Tile(cell.images[f"{name}, deleted"], f"{name}: {areas[0]:.2f}"))
+            if name in cell.values["curves"]:
+                lost = area(cell.values["curves"][name][GAMES[0]])
+                bare.append(Tile(cell.images[f"{name}, deleted"], f"{name}: {lost:.2f}"))
         rows.append((f"{heading}, {_PICTURED:.0%} deleted; deletion AUC", tuple(bare)))
     return rows
+
+
+def _empty(cells: Sequence[Cell], methods: Sequence[str]) -> list[str]:
+    """Warn of maps that are zero everywhere."""
+    lacking = {m: sum(m not in cell.values["curves"] for cell in cells) for m in methods}
+    return [
+        f"the map of {name} is zero everywhere on {count} of {plural(len(cells), 'photograph')}, "
+        "which are left out for it"
+        for name, count in lacking.items()
+        if count
+    ]
 
 
 def _unsure(plan: Plan, cells: Sequence[Cell]) -> list[str]:

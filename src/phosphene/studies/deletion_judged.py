@@ -27,7 +27,7 @@ def measured(cells: Sequence[Cell], names: Sequence[str]) -> dict[str, dict[str,
         game: [mean(area(c[game]) for c in cell.values[RANDOM]) for cell in cells] for game in GAMES
     }
     areas = {
-        name: {game: [area(cell.values["curves"][name][game]) for cell in cells] for game in GAMES}
+        name: {game: [_area(cell, name, game) for cell in cells] for game in GAMES}
         for name in names
     }
     found: dict[str, dict[str, Any]] = {
@@ -46,13 +46,22 @@ def measured(cells: Sequence[Cell], names: Sequence[str]) -> dict[str, dict[str,
     return found
 
 
-def _difference(one: Sequence[float], other: Sequence[float]) -> dict[str, Any]:
-    return tabulated.averaged(a - b for a, b in zip(one, other, strict=True))
+def _area(cell: Cell, name: str, game: str) -> float | None:
+    """Return a method's area; `None` where its map is zero everywhere."""
+    curves = cell.values["curves"].get(name)
+    return None if curves is None else area(curves[game])
+
+
+def _difference(one: Sequence[float | None], other: Sequence[float | None]) -> dict[str, Any]:
+    return tabulated.averaged(
+        None if a is None or b is None else a - b for a, b in zip(one, other, strict=True)
+    )
 
 
 def better(own: Mapping[str, Any], than: str = "over_random") -> tuple[int, int]:
     """Say whether a map is surely better (1) or worse (-1) in deletion and in insertion."""
-    return -tabulated.sure(own["deletion"][than]), tabulated.sure(own["insertion"][than])
+    signs = [tabulated.sure(own[g][than]) if own[g][than]["count"] else 0 for g in GAMES]
+    return -signs[0], signs[1]
 
 
 def verdict(own: Mapping[str, Any]) -> str:
@@ -119,9 +128,11 @@ def plots(cells: Sequence[Cell], names: Sequence[str]) -> tuple[Plot, ...]:
                 for c in (
                     [random[game] for random in cell.values[RANDOM]]
                     if name == RANDOM
-                    else [cell.values["curves"][name][game]]
+                    else [own[name][game] for own in [cell.values["curves"]] if name in own]
                 )
             ]
+            if not curves:
+                continue
             heights = tuple(mean(values) for values in zip(*curves, strict=True))
             shares = tuple(100 * k / (len(heights) - 1) for k in range(len(heights)))
             series.append(Series(name, shares, heights))

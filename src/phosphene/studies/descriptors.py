@@ -32,8 +32,9 @@ from phosphene.image import to_image
 from phosphene.panel import Table, Tile
 from phosphene.preimage.recipe import chosen
 from phosphene.studies.findings import Findings
+from phosphene.studies.identity import identity
 from phosphene.studies.ledger import Cell
-from phosphene.studies.plan import Plan, identity
+from phosphene.studies.plan import Plan
 from phosphene.studies.setting import demand_photos, finished, plural
 
 PAPERS = {"hoggles": 60.1, "hog": 36.6, "hogb": 11.5, "dsift": 9.4}

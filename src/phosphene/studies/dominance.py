@@ -68,7 +68,7 @@ def verdicts_of(rows: Sequence[Row], noise: Mapping[str, Sequence[Cell]]) -> dic
     for row in remedies:
         found[f"classes, {row['rule']}"] = _remedy(row)
     if noise:
-        found["noise"] = _free([cell for own in noise.values() for cell in own], units)
+        found["noise"] = _free(noise, units)
     return found
 
 
@@ -129,15 +129,28 @@ def _deeper(units: Sequence[Row], first: str, last: str) -> str:
     )
 
 
-def _free(cells: Sequence[Cell], units: Sequence[Row]) -> str:
-    """Say whether images from noise tell seeds apart where signals do not."""
+def _free(noise: Mapping[str, Sequence[Cell]], units: Sequence[Row]) -> str:
+    """Say whether images from noise tell seeds apart where signals do not, layer by layer."""
     what = "Activation maximisation from noise is free of it"
-    alike, start = (tabulated.averaged(c.values[key] for c in cells) for key in ("seeds", "start"))
-    sent = tabulated.averaged(row["seeds"]["mean"] for row in units)
+    images, begun, signals = (
+        [tabulated.averaged(values)["mean"] for values in columns]
+        for columns in (
+            [[c.values["seeds"] for c in own] for own in noise.values()],
+            [[c.values["start"] for c in own] for own in noise.values()],
+            [[r["seeds"]["mean"] for r in units if r["layer"] == layer] for layer in noise],
+        )
+    )
+    alike, start, sent = map(tabulated.averaged, (images, begun, signals))
+    less = tabulated.averaged(
+        None if a is None or b is None else b - a for a, b in zip(images, signals, strict=True)
+    )
     if not alike["count"] or not sent["count"]:
         return f"{what}: cannot tell. There are no two units that photographs excite."
-    if alike["mean"] < ALIKE:
-        word = "confirmed" if sent["mean"] >= ALIKE else "cannot tell, as signals differ as well"
+    if alike["mean"] < ALIKE and sent["mean"] < ALIKE:
+        word = "cannot tell, as signals differ as well"
+    elif alike["mean"] < ALIKE:
+        few = "" if less["count"] >= tabulated.FEWEST_SPREAD else ", of so few layers"
+        word = "confirmed" if tabulated.sure(less) > 0 else f"cannot tell for sure{few}"
     elif start["mean"] >= ALIKE:
         word = "cannot tell: the images have not left the noise they began with; give more --steps"
     elif alike["mean"] < sent["mean"]:

@@ -145,7 +145,7 @@ def demand_classes(plan: Plan, study: str, photos: int = 1) -> None:
     if len(plan.photos) < photos:
         raise ImageError(
             f"the study {study} compares maps of different photographs, and so needs {photos} or "
-            f"more (5 for a verdict): {len(plan.photos)} given"
+            f"more (3 for a verdict): {len(plan.photos)} given"
         )
     if not has_classes(plan.net):
         raise NetworkError(
@@ -178,26 +178,6 @@ def fitting(plan: Plan, methods: Sequence[AnyRule]) -> tuple[dict[str, Rule], tu
     if not fit:
         raise ReversalError(f"no method fits {plan.net.name}: {'; '.join(warnings)}")
     return fit, tuple(warnings)
-
-
-def partners(plan: Plan, study: str) -> tuple[int, ...]:
-    """Return for every photograph the next that is another one.
-
-    Raises:
-        ImageError: They are all the same.
-    """
-    ids = plan.photo_ids
-    found = []
-    for number in range(len(ids)):
-        others = ((number + step) % len(ids) for step in range(1, len(ids)))
-        other = next((o for o in others if ids[o] != ids[number]), None)
-        if other is None:
-            raise ImageError(
-                f"the {len(ids)} photographs of the study {study} are all the same, and maps of "
-                "different ones are compared: give 2 or more"
-            )
-        found.append(other)
-    return tuple(found)
 
 
 def rules_key(methods: Mapping[str, Rule]) -> list[str]:

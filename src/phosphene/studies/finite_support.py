@@ -19,12 +19,12 @@ photographs; of batch normalisation the running statistics stay.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
+from phosphene.core.copies import copied
 from phosphene.core.network import Network
 from phosphene.core.unit import Unit
 from phosphene.display import show_signal
@@ -38,8 +38,15 @@ from phosphene.studies.depth import spread_layers
 from phosphene.studies.findings import Findings
 from phosphene.studies.ledger import Cell
 from phosphene.studies.montage import boxed
-from phosphene.studies.plan import Plan, source
-from phosphene.studies.reversed_layers import NO_BOTTLENECK, RULES, Reversible, reversible, titled
+from phosphene.studies.plan import Plan
+from phosphene.studies.reversed_layers import (
+    NO_BOTTLENECK,
+    RULES,
+    Reversible,
+    reversible,
+    size_of,
+    titled,
+)
 from phosphene.studies.setting import demand_photos, plural
 from phosphene.studies.similarity import Box, clipped
 from phosphene.studies.support import (
@@ -76,7 +83,7 @@ def finite_support(plan: Plan, *, rules: Sequence[AnyRule] = RULES) -> Findings:
     """
     demand_photos(plan, "finite-support")
     net = plan.net
-    places, warnings = reversible(net, plan.layers or spread_layers(net, LAYERS))
+    places, warnings = reversible(net, plan.layers or spread_layers(net, LAYERS), size_of(plan))
     unknown = [name for name, place in places.items() if place.box is None]
     places = {name: place for name, place in places.items() if place.box is not None}
     if not places:
@@ -132,22 +139,16 @@ def finite_support(plan: Plan, *, rules: Sequence[AnyRule] = RULES) -> Findings:
 
 
 def randomised(net: Network, seed: int, scale: float = WEIGHTS) -> Network:
-    """Copy a network with random weights: `scale` N(0, 1), biases 0; normalisations stay.
-
-    Args:
-        net: The network, left as it is.
-        seed: Start of the random numbers.
-        scale: Standard deviation.
-    """
-    module = copy.deepcopy(net.module)
+    """Copy a network with random weights: `scale` N(0, 1), biases 0; normalisations stay."""
+    blank = copied(net)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for name, values in module.named_parameters():
+        for name, values in blank.module.named_parameters():
             if values.dim() > 1:
                 values.copy_(scale * torch.randn(values.shape, generator=generator))
             elif name.endswith("bias"):
                 values.zero_()
-    return Network(module, net.preprocessing, net.labels, net.name, net.aliases)
+    return blank
 
 
 def _cell(
@@ -176,8 +177,8 @@ def _cell(
         images = _pictures(named, box, sent.image) if shown else {}
         return Cell(values, images)
 
-    key = {"layer": place.name, "rules": [str(rule) for rule in rules], "shown": shown}
-    key |= {"photo": plan.photo_ids[number], "source": source("saliency", "core")}
+    key = {"layer": place.name, "rules": [repr(rule) for rule in rules], "shown": shown}
+    key |= {"photo": plan.photo_ids[number]}
     return plan.cell("support", key, compute)
 
 

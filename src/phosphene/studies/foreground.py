@@ -44,6 +44,7 @@ from phosphene.studies.reversed_layers import (
     has_classes,
     reversible,
     score_site,
+    size_of,
     titled,
 )
 from phosphene.studies.setting import deep_layers, demand_photos, plural
@@ -71,10 +72,11 @@ def foreground(
     """
     demand_photos(plan, "foreground")
     net = plan.net
-    places, warnings = reversible(net, plan.layers or deep_layers(net)[1:2])
+    size = size_of(plan)
+    places, warnings = reversible(net, plan.layers or deep_layers(net)[:2][-1:], size)
     starts: dict[str, Reversible] = dict(places)
     if has_classes(net):
-        starts |= dict.fromkeys((PREDICTED, ANOTHER), score_site(net))
+        starts |= dict.fromkeys((PREDICTED, ANOTHER), score_site(net, size))
     known = truths_for(plan.photos, truths)
     cells: list[Cell] = []
     names: list[str] = []

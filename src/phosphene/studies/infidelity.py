@@ -81,7 +81,7 @@ from phosphene.studies.infidelity_judged import (
     verdict,
 )
 from phosphene.studies.ledger import Cell
-from phosphene.studies.plan import Plan, source
+from phosphene.studies.plan import Plan
 from phosphene.studies.removal import BASELINES, baseline
 from phosphene.studies.setting import plural
 
@@ -181,7 +181,7 @@ def _cell(plan: Plan, number: int, methods: Mapping[str, Rule], asked: _Asked) -
 
     def compute() -> Cell:
         net = plan.net
-        image, _ = net.prepare(plan.photos[number])
+        image = net.preprocessing.in_own_channels(net.prepare(plan.photos[number])[0])
         index = predicted(net, image)
         unit = mean_score(net, image, index)
         sent = explained(net, image, unit, methods, shown=shown)
@@ -213,7 +213,6 @@ def _cell(plan: Plan, number: int, methods: Mapping[str, Rule], asked: _Asked) -
         "methods": rules_key(methods),
         **asdict(asked),
         "shown": shown,
-        "source": source("saliency", "core"),
     }
     return plan.cell("infidelity", key, compute)
 

@@ -33,7 +33,7 @@ from phosphene.studies.findings import Findings
 from phosphene.studies.informed_judged import judged, plots, tables
 from phosphene.studies.ledger import Cell
 from phosphene.studies.plain import digest
-from phosphene.studies.plan import Plan, source
+from phosphene.studies.plan import Plan
 from phosphene.studies.setting import deep_layers, demand_photos, plural
 
 PASSES = 8
@@ -148,11 +148,11 @@ def _deep(plan: Plan) -> str:
     """Return the last max-pool of the second half of the layers, or else a deep layer."""
     listed = plan.net.layers()
     deep = [layer.name for layer in listed[len(listed) // 2 :] if "MaxPool" in layer.kind]
-    return deep[-1] if deep else deep_layers(plan.net)[1]
+    return deep[-1] if deep else deep_layers(plan.net)[:2][-1]
 
 
 def _cell(plan: Plan, setting: InverseSetting, done: int, total: int) -> Cell:
-    key = {"photos": list(plan.photo_ids), **setting.facts(), "source": source("inverse")}
+    key = {"photos": list(plan.photo_ids), **setting.facts()}
     told = f"told {setting.told}, seed {setting.seed}"
 
     def tick(update: int, updates: int, what: str) -> None:

@@ -3,7 +3,8 @@
 Of two inverses, the relative difference is that of their errors, `1 - E / E'`, squared (the loss,
 equation 7.10 of the thesis) and under the root. Whether one errs less is judged by photographs: the
 mean over those held out of the difference of their relative squared errors, each averaged over the
-seeds that held it out, has to leave out 0 with its 95 % interval, and every seed has to agree.
+seeds that held it out, has to leave out 0 with its 95 % interval, and every seed has to agree, of
+two or more: one training each says nothing of another.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def _difference(values: Values, seeds: Sequence[int], one: str, other: str) -> d
         "root": mean(root),
         "root_deviation": stdev(root) if len(seeds) > 1 else None,
         "paper": PAPER.get((one, other)),
-        "sign": sign if agreed else 0,
+        "sign": sign if agreed and len(seeds) > 1 else 0,
         "by_photograph": by_photograph,
     }
 

@@ -10,14 +10,14 @@ way of the second, on true labels: what maps of the first share with those of th
 those of the second is due to the labels. And the maps of two photographs by the first network say
 what is shared in any case.
 
-The demo network has such twins (`tools/train_permuted.py`): 400 scenes, one start, one order, with
+The demo network has such twins (`tools/train_permuted.py`): 1600 scenes, one start, one order, with
 true labels and with permuted ones. For another network, one must be trained: the same architecture,
 the labels of its training set shuffled once and kept, until it tells nearly all of them "rightly";
 and, better, a second in the same way with true labels.
 
 *Reference.* Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018, section 5, figure 5.
 
-*Departures.* Twins of the demo network saw 400 scenes and it saw many more: few can be learned by
+*Departures.* Twins of the demo network saw 1600 scenes and it saw many more: few can be learned by
 heart. The network that is trained again is ours, as are the verdicts. Intervals are over
 photographs; of trainings there is one pair.
 """
@@ -45,11 +45,11 @@ from phosphene.studies.explained import (
     explained,
     fitting,
     mean_score,
-    partners,
     predicted,
     rules_key,
 )
 from phosphene.studies.findings import Findings
+from phosphene.studies.identity import identity
 from phosphene.studies.labels_judged import (
     AGAIN,
     OTHER,
@@ -60,8 +60,8 @@ from phosphene.studies.labels_judged import (
     verdict,
 )
 from phosphene.studies.ledger import Cell
-from phosphene.studies.plan import Plan, identity, source
-from phosphene.studies.setting import plural
+from phosphene.studies.plan import Plan
+from phosphene.studies.setting import partners, plural
 from phosphene.zoo.demo import DemoNet
 from phosphene.zoo.shipped import damaged, load_shipped, shipped
 
@@ -188,7 +188,6 @@ def _cell(
         "methods": rules_key(methods),
         "nets": {what: identity(net) for what, net in nets.items()},
         "shown": shown,
-        "source": source("saliency", "core"),
     }
     return plan.cell("labels", key, compute)
 

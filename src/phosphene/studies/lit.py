@@ -20,7 +20,7 @@ from phosphene.saliency.result import Saliency
 from phosphene.segmentation.baseline import gaussian_blob
 from phosphene.studies.inside import Shares, averaged_over, energy_of, share_inside, summed
 from phosphene.studies.ledger import Cell
-from phosphene.studies.plan import Plan, source
+from phosphene.studies.plan import Plan
 from phosphene.studies.reversed_layers import Reversible
 from phosphene.studies.similarity import Box, clipped
 
@@ -83,9 +83,8 @@ def lit(
         "photo": plan.photo_ids[number],
         "object": sha256(inside.astype(np.uint8).tobytes()).hexdigest(),
         "starts": list(starts),
-        "rules": [str(rule) for rule in rules],
+        "rules": [repr(rule) for rule in rules],
         "shown": shown,
-        "source": source("saliency", "core"),
     }
     return plan.cell("inside", key, compute)
 
@@ -100,7 +99,7 @@ def _units(
     if PREDICTED in starts:
         image, _ = plan.net.prepare(plan.photos[number])
         order = plan.net.probabilities(image)[0].argsort(descending=True).tolist()
-        generator = torch.Generator().manual_seed(plan.seed + number)
+        generator = torch.Generator().manual_seed(plan.seed_of(number))
         chance = 1 + int(torch.randint(len(order) - 1, (1,), generator=generator))
         for start, index in ((PREDICTED, order[0]), (ANOTHER, order[chance])):
             units[start] = everywhere(plan.net, index, starts[start].sites), None

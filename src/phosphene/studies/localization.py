@@ -43,7 +43,7 @@ from phosphene.studies.methods import (
     engines,
     outlined,
 )
-from phosphene.studies.plan import Plan, source
+from phosphene.studies.plan import Plan
 from phosphene.studies.setting import demand_photos, plural
 from phosphene.studies.truth_sets import numbers_of, some
 
@@ -148,7 +148,6 @@ def _likely(plan: Plan, number: int, asked: Asked) -> list[int]:
     key = {
         "photo": plan.photo_ids[number],
         "side": asked.constants.shorter_side,
-        "source": source("segmentation", "saliency"),
     }
     return [int(i) for i in plan.cell("likely classes", key, computed).values["classes"]]
 

@@ -10,7 +10,7 @@ from phosphene.segmentation.cutting import Engine
 from phosphene.segmentation.truths import Truth
 from phosphene.studies.ledger import Cell
 from phosphene.studies.methods import METHODS, Constants, Shown, check
-from phosphene.studies.plan import Plan, source
+from phosphene.studies.plan import Plan
 from phosphene.studies.truth_sets import demand, truths_for
 
 ROWS = 6
@@ -48,8 +48,6 @@ class Asked:
             "constants": asdict(self.constants),
             "engines": list(self.cutters),
             "shown": self.shown,
-            # The rooms that make masks.
-            "source": source("segmentation", "saliency"),
         }
 
 

@@ -46,6 +46,7 @@ def measured(rows: Sequence[Numbers], cells: Sequence[Cell]) -> dict[str, Any]:
         "over_blob": tabulated.averaged(_less(inside, blobs)),
         "over_others": tabulated.averaged(over),
         "each": inside,
+        "matched": over,
     }
 
 
@@ -144,12 +145,14 @@ def _selective(row: Numbers, rule: str, start: str) -> str:
 def _lacks(found: Mapping[tuple[str, str], Numbers], start: str, masked: Sequence[str]) -> str:
     """Say whether DeConvNet has less on the object than those that know the masks."""
     row = found[start, DECONVNET]
-    behind = []
+    behind, ahead = [], []
     for rule in masked:
         less = tabulated.averaged(_less(found[start, rule]["each"], row["each"]))
-        sign = tabulated.sure(less) if less["count"] else 0
         said = f"{tabulated.said(less, 1, 100) or 'unknown'} % points less than {titled(rule)}"
-        behind.append((sign, said))
+        behind.append(said)
+        better = tabulated.averaged(_less(found[start, rule]["matched"], row["matched"]))
+        if better["count"] and tabulated.sure(better) > 0 and _sign(found[start, rule]) > 0:
+            ahead.append(titled(rule))
     sign = _sign(row)
     others = [titled(rule) for rule in masked if _sign(found[start, rule]) > 0]
     empty = sum(share is None for share in row["each"])
@@ -157,13 +160,15 @@ def _lacks(found: Mapping[tuple[str, str], Numbers], start: str, masked: Sequenc
     count = row["over_others"]["count"]
     if count < 3:
         word = "cannot tell (3 photographs with masks are needed)"
-    elif sign <= 0 and len(others) == len(masked):
-        word = "confirmed"
-    elif sign <= 0 and others:
-        word = f"confirmed in part: of the others {' and '.join(others)} is selective"
-    elif sign <= 0:
+    elif sign <= 0 and not others:
         word = "cannot tell, as no other rule is selective either"
-    elif behind and all(s > 0 for s, _ in behind):
+    elif sign <= 0 and not ahead:
+        word = f"cannot tell: {' and '.join(others)} is selective, and not surely more so"
+    elif sign <= 0 and len(ahead) == len(masked):
+        word = "confirmed"
+    elif sign <= 0:
+        word = f"confirmed in part: {' and '.join(ahead)} is selective, and surely more so"
+    elif ahead and len(ahead) == len(masked):
         word = "confirmed in part: it is selective, and surely less so"
     else:
         word = "contradicted"
@@ -171,7 +176,7 @@ def _lacks(found: Mapping[tuple[str, str], Numbers], start: str, masked: Sequenc
         f"DeConvNet lacks selectivity for the object: {word}. From {_named(start)} "
         f"{tabulated.said(row['inside'], 1, 100) or 'none'} % of its energy lie on the object, "
         f"{_gain(row)} more than of other photographs' signals, and "
-        f"{', '.join(said for _, said in behind)}.{zero}"
+        f"{', '.join(behind)}.{zero}"
     )
 
 

@@ -50,9 +50,9 @@ from phosphene.studies.edges import edge_correlation
 from phosphene.studies.findings import Findings
 from phosphene.studies.ledger import Cell
 from phosphene.studies.phase_judged import CODE, IMAGE, WAYS, Source
-from phosphene.studies.plan import Plan, source
+from phosphene.studies.plan import Plan
 from phosphene.studies.reversed_layers import RULES, titled
-from phosphene.studies.setting import demand_photos, plural
+from phosphene.studies.setting import demand_photos, partners, plural
 from phosphene.studies.spectral_phase import amplitudes_replaced, combined, phases_replaced
 
 _SHOWN = 3
@@ -71,7 +71,7 @@ def phase(plan: Plan) -> Findings:
         UnknownLayer: There is no such layer.
     """
     demand_photos(plan, "phase")
-    others = [_other(plan, number) for number in range(len(plan.photos))]
+    others = partners(plan, "phase")
     cuts = {layer: plan.net[layer] for layer in plan.layers} or {SCORES: plan.net.scores}
     total, done = len(cuts) * len(plan.photos), 0
     sources: list[Source] = []
@@ -100,7 +100,7 @@ def phase(plan: Plan) -> Findings:
         (told.plot(sources),),
         tuple(pictures),
         tabulated.facts(plan, layers=", ".join(cuts), other="the next photograph"),
-        (*tabulated.doubts(plan), *_warnings(rules)),
+        (*tabulated.doubts(plan), *_warnings(rules), *_empty(sources)),
         {"sources": [s.as_data() for s in sources], "verdict": verdict},
     )
 
@@ -111,17 +111,17 @@ def _warnings(rules: Sequence[Reversal]) -> tuple[str, ...]:
     return ("there is no ReLU in this network: all reversed networks are the derivative",)
 
 
-def _other(plan: Plan, number: int) -> int:
-    """Return the next photograph that is another one."""
-    count = len(plan.photos)
-    for step in range(1, count):
-        other = (number + step) % count
-        if plan.photo_ids[other] != plan.photo_ids[number]:
-            return other
-    raise ImageError(
-        "the study phase combines what one photograph tells with what another does: give two "
-        f"different ones or more ({tabulated.FEWEST} for a verdict), where there is one"
-    )
+def _empty(sources: Sequence[Source]) -> list[str]:
+    """Warn of signals that are zero everywhere, which have an edge correlation of 0."""
+    found = []
+    for source in sources:
+        count = sum(photo[WAYS[0]]["own"] in (0, None) for photo in source.photos)
+        if count:
+            found.append(
+                f"{source.title}: the signal is zero everywhere on {count} of "
+                f"{plural(len(source.photos), 'photograph')}: it shows no edges there (0)"
+            )
+    return found
 
 
 def _rules(plan: Plan, cut: Representation) -> tuple[Reversal, ...]:
@@ -147,9 +147,8 @@ def _cell(
         "photo": plan.photo_ids[number],
         "other": plan.photo_ids[other],
         "layer": layer,
-        "rules": [str(rule) for rule in rules],
+        "rules": [repr(rule) for rule in rules],
         "shown": shown,
-        "code": source("core"),
     }
     return plan.cell("phase", key, lambda: _measured(plan, cut, rules, number, other, shown))
 
@@ -166,8 +165,7 @@ def _measured(
     if photo.shape != stranger.shape:
         sizes = " and ".join(f"{p.shape[3]}x{p.shape[2]}" for p in (photo, stranger))
         raise ImageError(f"the study phase needs photographs of one size, and there are {sizes}")
-    # Of its content, so that a photograph gets the same numbers in whatever company.
-    seed = (plan.seed * 1_000_003 + int(plan.photo_ids[number][:12], 16)) % 2**62
+    seed = plan.seed_of(number)
     one, two = (p[0].mean(0, keepdim=True).cpu() for p in (photo, stranger))
     found: dict[str, dict[str, Tensor]] = {IMAGE: _images(one, two, seed)}
     found |= _signals(plan, cut, rules, photo, stranger, seed)

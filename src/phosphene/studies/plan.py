@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from phosphene.errors import ImageError, UnitError
-from phosphene.image import as_photograph, name_of, numbered
+from phosphene.errors import UnitError
+from phosphene.image import name_of, numbered
 from phosphene.studies.depth import spread_layers as spread_layers
+from phosphene.studies.identity import identity, photo_id
 from phosphene.studies.ledger import Cell, Ledger
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 Tick = Callable[[int, int, str], None]
 """Told of progress: how many steps are done, of how many, and what is being done."""
-
-_HOUSE = Path(__file__).parents[1]
 
 STRENGTHS = (1.0, 20.0, 100.0, 300.0)
 """The papers' values of C (thesis, section 5.4.2.1)."""
@@ -100,6 +97,10 @@ class Plan:
         """
         return tuple(photo_id(photo) for photo in self.photos)
 
+    def seed_of(self, number: int) -> int:
+        """Return a seed for a photograph, of its contents: the same in whatever company."""
+        return (self.seed * 1_000_003 + int(self.photo_ids[number][:12], 16)) % 2**62
+
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What every result depends on: the network and the version; for `Ledger(about=...)`."""
@@ -129,70 +130,6 @@ class Plan:
         settings = {"quality": self.quality, "steps": self.steps, "seed": self.seed}
         whole = {"what": what, "network": self.identity, **settings, **key}
         return self.ledger.cell(whole, compute)
-
-
-def identity(net: Network) -> dict[str, Any]:
-    """Tell a network by its contents: structure, weights, preprocessing, labels, and our code.
-
-    Weights are hashed, so that a file that was trained on is another network under the same name.
-    """
-    import torch
-
-    from phosphene.provenance import versions
-
-    weights = hashlib.sha256()
-    for name, value in sorted(net.module.state_dict().items()):
-        if not isinstance(value, torch.Tensor):
-            continue  # what modules keep beside their weights
-        weights.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        flat = value.detach().cpu().contiguous().flatten()
-        if flat.numel():
-            weights.update(flat.view(torch.uint8).numpy().data)
-    return {
-        "network": net.name,
-        "structure": hashlib.sha256(repr(net.module).encode()).hexdigest(),
-        "weights": weights.hexdigest(),
-        "sees": repr(net.preprocessing),
-        "labels": hashlib.sha256("\n".join(net.labels).encode()).hexdigest(),
-        "phosphene": f"{versions()['phosphene']} {source('preimage', 'descriptors')}",
-    }
-
-
-@cache
-def source(*rooms: str) -> str:
-    """Tell the code of some rooms by its contents: between releases the version alone does not.
-
-    >>> source("preimage") == source("preimage") != source("saliency")
-    True
-    """
-    files = [file for room in rooms for file in sorted((_HOUSE / room).glob("*.py"))]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-
-
-def photo_id(photo: Any) -> str:
-    """Tell a photograph by its contents, whatever its file is called.
-
-    Args:
-        photo: As for `Network.prepare`.
-
-    Returns:
-        32 hexadecimal digits.
-
-    Raises:
-        ImageError: It cannot be read.
-    """
-    if isinstance(photo, str | Path):
-        try:
-            return hashlib.sha256(Path(photo).read_bytes()).hexdigest()[:32]
-        except OSError as error:
-            raise ImageError(f"{photo} cannot be read: {error.strerror}") from None
-    if hasattr(photo, "detach"):  # a tensor is shown to the network as it is
-        array = photo.detach().cpu().double().contiguous().numpy()
-        content = f"tensor {array.shape}".encode() + array.tobytes()
-    else:
-        image = as_photograph(photo)
-        content = f"image {image.size}".encode() + image.tobytes()
-    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def called(strength: float | None) -> str:

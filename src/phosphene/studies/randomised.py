@@ -12,7 +12,6 @@ The user's network is not touched: a deep copy is.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Sequence
 from typing import Literal, get_args
@@ -36,36 +35,39 @@ def check_how(how: str) -> None:
         raise SettingError(f"weights are {' or '.join(get_args(How))}, and not {how!r}")
 
 
-def copied(net: Network) -> Network:
-    """Return a network with a module of its own.
-
-    Raises:
-        NetworkError: The module cannot be copied.
-    """
-    try:
-        module = copy.deepcopy(net.module)
-    except (RuntimeError, TypeError) as error:
-        raise NetworkError(
-            f"{net.name} cannot be copied ({error}), and its own weights are not to be changed"
-        ) from error
-    return Network(module, net.preprocessing, net.labels, net.name, net.aliases)
-
-
 def learned_layers(net: Network) -> tuple[str, ...]:
-    """Return the layers that hold weights by themselves, from the image up, each module once.
+    """Return the layers that hold weights, from the image up, each module once; see `weights_of`.
 
     Raises:
         NetworkError: There is none.
     """
-    found: dict[str, None] = {}
+    return tuple(weights_of(net))
+
+
+def weights_of(net: Network) -> dict[str, tuple[str, ...]]:
+    """Return the layers that hold weights, from the image up, and the modules these are of.
+
+    What a network holds without calling it (weights that its own code multiplies with, positions
+    and class tokens of transformers) is counted with the layer that it lies in, and else with the
+    lowest: when all layers have forgotten, all weights have.
+
+    Raises:
+        NetworkError: There is none.
+    """
+    found: dict[str, list[str]] = {}
     for layer in net.layers():
         path = net.address(layer.name).path
         if _own(net.module.get_submodule(path)):
             found.pop(path, None)  # a module that runs again counts where it runs last
-            found[path] = None
+            found[path] = [path]
     if not found:
         raise NetworkError(f"{net.name} has no layer with weights, and so nothing to randomise")
-    return tuple(found)
+    lowest = next(iter(found))
+    for path, module in net.module.named_modules():
+        if path not in found and _own(module):
+            above = [path.rsplit(".", n)[0] for n in range(1, path.count(".") + 1)]
+            found[next((at for at in above if at in found), lowest)].append(path)
+    return {layer: tuple(paths) for layer, paths in found.items()}
 
 
 @torch.no_grad()
@@ -79,7 +81,8 @@ def randomise(net: Network, layers: Sequence[str], how: How = "permuted", seed: 
         seed: Of the random numbers; each layer draws its own, whichever others are randomised.
     """
     check_how(how)
-    for layer in layers:
+    held = weights_of(net)
+    for layer in (path for name in layers for path in held.get(name, (name,))):
         name = hashlib.sha256(f"{seed} {layer}".encode()).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(name[:6], "big"))
         orders: dict[tuple[int, ...], Tensor] = {}

@@ -44,7 +44,8 @@ def baseline(net: Network, image: Tensor, name: str) -> Tensor:
         raise SettingError(f"there is no baseline {name!r}: choose {', '.join(BASELINES)}")
     occluder = Occluder.of(net.preprocessing, image, 1, 1, name, "over")  # type: ignore[arg-type]
     if not occluder.color:  # a mean image: zero for the network
-        return net.preprocessing.denormalize(torch.zeros_like(net.input_of(image))).to(image)
+        zero = net.preprocessing.denormalize(torch.zeros_like(net.input_of(image)))
+        return zero.to(image).expand_as(image)
     return image.new_tensor(occluder.color).view(1, -1, 1, 1).expand_as(image)
 
 

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from phosphene.core.network import Network
 from phosphene.core.receptive_field import ReceptiveField, receptive_field
 from phosphene.core.rules import Reversal
 from phosphene.core.seed import as_maps
-from phosphene.errors import NetworkError, NothingToReverse
+from phosphene.errors import ImageError, NetworkError, NothingToReverse
+from phosphene.studies.plan import Plan
 from phosphene.studies.similarity import Box
 
 RULES = ("saliency", "deconvnet", "guided")
@@ -29,11 +31,13 @@ class Reversible:
         name: As the plan has it.
         field: The receptive field of its units, where it is defined.
         sites: (rows, columns) of its map.
+        size: (h, w) of the images for which that holds.
     """
 
     name: str
     field: ReceptiveField | None
     sites: tuple[int, int]
+    size: tuple[int, int]
 
     @property
     def centre(self) -> tuple[int, int]:
@@ -55,12 +59,15 @@ def titled(rule: str) -> str:
     return NAMES.get(rule, rule)
 
 
-def reversible(net: Network, names: Sequence[str]) -> tuple[dict[str, Reversible], tuple[str, ...]]:
+def reversible(
+    net: Network, names: Sequence[str], size: tuple[int, int]
+) -> tuple[dict[str, Reversible], tuple[str, ...]]:
     """Look at layers, and leave out those where all rules are one.
 
     Args:
         net: The network.
         names: Layers.
+        size: (h, w) of the images that it is shown.
 
     Returns:
         The layers by name, and a warning about those that have no ReLU below them.
@@ -69,9 +76,7 @@ def reversible(net: Network, names: Sequence[str]) -> tuple[dict[str, Reversible
         NothingToReverse: None of them has any.
         UnknownLayer: There is no such layer.
     """
-    size = net.preprocessing.input_size
-    gray = torch.full((1, net.preprocessing.channels or 3, *size), 0.5)
-    tapes = net.tapes(gray.to(net.device, net.dtype), [net[name] for name in names])
+    tapes = net.tapes(_gray(net, size), [net[name] for name in names])
     found: dict[str, Reversible] = {}
     linear = []
     for name, tape in zip(names, tapes, strict=True):
@@ -79,7 +84,7 @@ def reversible(net: Network, names: Sequence[str]) -> tuple[dict[str, Reversible
             linear.append(name)
             continue
         height, width = as_maps(tape.activation)[0].shape[2:]
-        found[name] = Reversible(name, receptive_field(tape), (int(height), int(width)))
+        found[name] = Reversible(name, receptive_field(tape), (int(height), int(width)), size)
     if not found:
         raise NothingToReverse(
             f"there is no ReLU below {', '.join(names)} of {net.name}, and so nothing that rules "
@@ -98,10 +103,32 @@ def has_classes(net: Network) -> bool:
         return False
 
 
-def score_site(net: Network) -> Reversible:
-    """Look at the class scores."""
-    size = net.preprocessing.input_size
-    gray = torch.full((1, net.preprocessing.channels or 3, *size), 0.5)
-    (tape,) = net.tapes(gray.to(net.device, net.dtype), [net.scores])
+def score_site(net: Network, size: tuple[int, int]) -> Reversible:
+    """Look at the class scores, of images of a size (h, w)."""
+    (tape,) = net.tapes(_gray(net, size), [net.scores])
     height, width = as_maps(tape.activation)[0].shape[2:]
-    return Reversible("class scores", receptive_field(tape), (int(height), int(width)))
+    return Reversible("class scores", receptive_field(tape), (int(height), int(width)), size)
+
+
+def size_of(plan: Plan) -> tuple[int, int]:
+    """Return (h, w) of the photographs as the network sees them.
+
+    Raises:
+        ImageError: They are not of one size, or one cannot be read.
+    """
+    found: dict[tuple[int, int], str] = {}
+    for name, photo in zip(plan.names, plan.photos, strict=True):
+        image, _ = plan.net.prepare(photo)
+        found.setdefault((int(image.shape[2]), int(image.shape[3])), name)
+        if len(found) > 1:
+            (one, first), (two, second) = found.items()
+            raise ImageError(
+                f"{first} is {one[1]}x{one[0]} and {second} {two[1]}x{two[0]} as {plan.net.name} "
+                "sees them, and signals of one size are compared: crop the photographs alike"
+            )
+    return next(iter(found))
+
+
+def _gray(net: Network, size: tuple[int, int]) -> Tensor:
+    gray = torch.full((1, net.preprocessing.channels or 3, *size), 0.5)
+    return gray.to(net.device, net.dtype)

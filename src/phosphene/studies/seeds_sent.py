@@ -16,14 +16,14 @@ from PIL import Image
 from torch import Tensor
 
 from phosphene.core.unit import Unit
-from phosphene.errors import ImageError
-from phosphene.image import to_image
+from phosphene.image import numbered, to_image
 from phosphene.preimage.activate import Direction, activate
 from phosphene.preimage.maxima import Maxima
 from phosphene.saliency.explain import AnyRule, explain
 from phosphene.saliency.result import Explanation, Saliency
 from phosphene.studies.ledger import Cell
-from phosphene.studies.plan import Plan, source
+from phosphene.studies.plain import digest
+from phosphene.studies.plan import Plan
 from phosphene.studies.reversed_layers import Reversible
 from phosphene.studies.setting import finished
 from phosphene.studies.similarity import Box, correlation, cosine
@@ -38,8 +38,7 @@ def key_of(plan: Plan, number: int, other: int, rules: Sequence[AnyRule]) -> dic
     return {
         "photo": plan.photo_ids[number],
         "other": plan.photo_ids[other],
-        "rules": [str(rule) for rule in rules],
-        "source": source("saliency", "core"),
+        "rules": [repr(rule) for rule in rules],
     }
 
 
@@ -68,7 +67,7 @@ def of_units(
     """
 
     def compute() -> Cell:
-        net, seed = plan.net, plan.seed + number
+        net, seed = plan.net, plan.seed_of(number)
         units: list[Unit | int | str | None] = [
             Unit.strongest(at="centre"),
             Unit.random(seed, at="centre"),
@@ -78,7 +77,6 @@ def of_units(
         channel = int(sent[0].channel[0])
         same = [Unit(channel, at=place.centre), units[2]]
         elsewhere = explain(net, plan.photos[other], same, list(rules), layer=place.name, top=0)
-        _check_sizes(plan, sent, elsewhere, number, other)
         own = _by_rule(sent, SEEDS, rules)
         away = _by_rule(elsewhere, (SEEDS[0], SEEDS[2]), rules)
         random = int(sent[len(rules)].channel[0])
@@ -117,11 +115,10 @@ def of_classes(
         image, _ = net.prepare(plan.photos[number])
         probabilities = net.probabilities(image)[0].float().cpu()
         index = int(probabilities.argmax())
-        others = _others(plan, probabilities, plan.seed + number)
+        others = _others(plan, probabilities, plan.seed_of(number))
         units: list[Any] = [Unit.of_class(c, at="centre") for c in (index, *others.values())]
         sent = explain(net, plan.photos[number], units, list(rules), top=0)
         elsewhere = explain(net, plan.photos[other], units[:1], list(rules), top=0)
-        _check_sizes(plan, sent, elsewhere, number, other)
         own = _by_rule(sent, ("predicted", *others), rules)
         away = _by_rule(elsewhere, ("predicted",), rules)
         named = {title: net.label(c) for title, c in others.items()}
@@ -150,7 +147,7 @@ def of_noise(plan: Plan, layer: str, number: int, channels: Sequence[int], scale
         are no two. The images by seed.
     """
     alive = [c for c in dict.fromkeys(channels) if float(scale.values[c]) > 0]
-    generator = torch.Generator().manual_seed(plan.seed + number)
+    generator = torch.Generator().manual_seed(plan.seed_of(number))
     mixed = torch.randn(len(scale.values), generator=generator).abs()
     asked: dict[str, int | Direction] = dict(zip(SEEDS, alive, strict=False))
     if float(scale.values.max()) > 0:
@@ -172,9 +169,10 @@ def of_noise(plan: Plan, layer: str, number: int, channels: Sequence[int], scale
         }
         return Cell(values, dict(zip(asked, map(to_image, sent), strict=True)))
 
-    key = {"layer": layer, "channels": alive, "mixture": plan.seed + number, "of": scale.count}
-    maxima = [float(scale.values[c]) for c in alive]
-    return plan.cell("seeds from noise", {**key, "maxima": maxima, "at most": steps}, compute)
+    # A mixture is scaled by all of the layer.
+    maxima = digest([float(f"{value:.6g}") for value in scale.values.tolist()])
+    key = {"layer": layer, "channels": alive, "mixture": plan.seed_of(number), "maxima": maxima}
+    return plan.cell("seeds from noise", {**key, "at most": steps}, compute)
 
 
 def _others(plan: Plan, probabilities: Tensor, seed: int) -> dict[str, int]:
@@ -182,7 +180,9 @@ def _others(plan: Plan, probabilities: Tensor, seed: int) -> dict[str, int]:
     order = probabilities.argsort(descending=True).tolist()
     if plan.classes:
         asked = dict.fromkeys(plan.net.class_index(name) for name in plan.classes)
-        named = {plan.net.label(c).split(",")[0]: c for c in asked if c != order[0]}
+        left = [c for c in asked if c != order[0]]
+        short = [plan.net.label(c).split(",")[0] for c in left]
+        named = dict(zip(numbered(short), left, strict=True))
         if named:
             return named
     generator = torch.Generator().manual_seed(seed)
@@ -246,13 +246,3 @@ def _apart(image: Tensor) -> Tensor:
 def _mean(values: Iterator[float | None] | Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
-
-
-def _check_sizes(plan: Plan, one: Explanation, two: Explanation, a: int, b: int) -> None:
-    if one.image.shape != two.image.shape:
-        sizes = ("x".join(map(str, e.image.shape[2:])) for e in (one, two))
-        first, second = sizes
-        raise ImageError(
-            f"{plan.names[a]} is {first} and {plan.names[b]} {second} as {plan.net.name} sees "
-            "them, and signals of one size are compared: crop the photographs alike"
-        )

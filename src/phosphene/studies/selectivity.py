@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from phosphene.errors import ImageError, ReversalError, SettingError
+from phosphene.errors import ReversalError, SettingError, UnknownLayer
 from phosphene.panel import Plot, Series, Table, Tile
 from phosphene.saliency.explain import AnyRule, explain
 from phosphene.studies import tabulated
@@ -39,10 +39,11 @@ from phosphene.studies.reversed_layers import (
     has_classes,
     reversible,
     score_site,
+    size_of,
     titled,
 )
 from phosphene.studies.seeds_sent import of_classes, of_noise, of_units
-from phosphene.studies.setting import plural
+from phosphene.studies.setting import demand_photos, partners, plural
 from phosphene.studies.units import maxima_cell
 
 LAYERS = 4
@@ -71,16 +72,13 @@ def selectivity(
         ImageError: There are fewer than two photographs, or of several sizes.
         NothingToReverse: No ReLU lies below the layers.
     """
-    if len(plan.photos) < 2:
-        raise ImageError(
-            "the study selectivity compares signals of different photographs, and so needs 2 or "
-            f"more (5 for a verdict): {len(plan.photos)} given"
-        )
+    demand_photos(plan, "selectivity")
+    others = partners(plan, "selectivity")
     net = plan.net
-    places, warnings = reversible(net, plan.layers or spread_layers(net, LAYERS))
-    partners = [_partner(plan, number) for number in range(len(plan.photos))]
+    size = size_of(plan)
+    places, warnings = reversible(net, plan.layers or spread_layers(net, LAYERS), size)
     classes = has_classes(net)
-    total = (len(places) + classes) * len(partners) + len(places) * min(SHOWN, len(partners))
+    total = (len(places) + classes) * len(others) + len(places) * min(SHOWN, len(others))
     done = 0
     cells: dict[str, list[Cell]] = {}
     noise: dict[str, list[Cell]] = {}
@@ -90,7 +88,7 @@ def selectivity(
     ) -> None:
         nonlocal done
         cells[name] = []
-        for number, other in enumerate(partners):
+        for number, other in enumerate(others):
             plan.tick(done, total, f"{name}, {plan.names[number]}")
             cells[name].append(run(plan, place, number, other, rules, number < SHOWN))
             done += 1
@@ -103,7 +101,7 @@ def selectivity(
     if classes:
         fit, unfit = _fitting(plan, remedies)
         warnings = (*warnings, *unfit)
-        each(CLASSES, score_site(net), of_classes, [*rules, *fit])
+        each(CLASSES, score_site(net, size), of_classes, [*rules, *fit])
     plan.tick(total, total, "done")
     rows = [
         measured(name, rule, own) for name, own in cells.items() for rule in own[0].values["seeds"]
@@ -111,7 +109,7 @@ def selectivity(
     verdicts = verdicts_of(rows, noise)
     return Findings(
         "selectivity",
-        f"{net.name}: the unit or the photograph? {plural(len(partners), 'photograph')}",
+        f"{net.name}: the unit or the photograph? {plural(len(others), 'photograph')}",
         tuple(_tables(rows, noise, verdicts)),
         tuple(_plots(cells, noise, [str(rule) for rule in rules])),
         tuple(_rows(plan, cells, noise)),
@@ -135,19 +133,6 @@ def selectivity(
     )
 
 
-def _partner(plan: Plan, number: int) -> int:
-    """Return the next photograph that is another one."""
-    ids = plan.photo_ids
-    for step in range(1, len(ids)):
-        other = (number + step) % len(ids)
-        if ids[other] != ids[number]:
-            return other
-    raise ImageError(
-        f"the {plural(len(ids), 'photograph')} of the study selectivity are all the same, and "
-        "signals of different ones are compared: give 2 or more"
-    )
-
-
 def _fitting(plan: Plan, rules: Sequence[AnyRule]) -> tuple[list[AnyRule], list[str]]:
     """Return the rules that can be sent back from the class scores, and what the others lack."""
     fit: list[AnyRule] = []
@@ -155,7 +140,7 @@ def _fitting(plan: Plan, rules: Sequence[AnyRule]) -> tuple[list[AnyRule], list[
     for rule in rules:
         try:
             explain(plan.net, plan.photos[0], None, rule, top=0)
-        except (ReversalError, SettingError) as error:
+        except (ReversalError, SettingError, UnknownLayer) as error:
             warnings.append(f"{rule} left out: {error}")
         else:
             fit.append(rule)

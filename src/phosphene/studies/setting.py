@@ -144,3 +144,28 @@ def plural(count: int, thing: str, things: str = "") -> str:
     ('1 layer', '2 classes')
     """
     return f"{count} {thing if count == 1 else things or thing + 's'}"
+
+
+def partners(plan: Plan, study: str) -> tuple[int, ...]:
+    """Return for every photograph the number of the next that is another one.
+
+    Args:
+        plan: The study's.
+        study: Its name, for the message.
+
+    Raises:
+        ImageError: They are all the same, or there is one alone.
+    """
+    ids = plan.photo_ids
+    found = []
+    for number in range(len(ids)):
+        others = ((number + step) % len(ids) for step in range(1, len(ids)))
+        other = next((o for o in others if ids[o] != ids[number]), None)
+        if other is None:
+            raise ImageError(
+                f"the study {study} sets what one photograph shows against what another does, and "
+                f"the {plural(len(ids), 'photograph')} given are all the same: give 2 different "
+                "ones or more (3 for a verdict)"
+            )
+        found.append(other)
+    return tuple(found)

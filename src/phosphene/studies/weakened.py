@@ -9,6 +9,7 @@ from typing import Any
 from phosphene.studies import tabulated
 from phosphene.studies.reversed_layers import titled
 from phosphene.studies.setting import percent, plural
+from phosphene.studies.tabulated import FEWEST_SPREAD
 
 SHARES = {
     "filled": (
@@ -122,7 +123,9 @@ def _weakened(shares: Mapping[tuple[str, str], Numbers], layers: Sequence[str], 
     signs = {name: _less(shares[name, rule]["share"]) for name in known}
     small = [name for name, sign in signs.items() if sign > 0]
     yes = [name for name in small if name in full]
-    no = [name for name, sign in signs.items() if sign < 0 or name not in full]
+    # Of one or two photographs a pool's switches need not reach the sides.
+    many = {name for name in known if shares[name, rule]["share"]["count"] >= FEWEST_SPREAD}
+    no = [name for name in known if signs[name] < 0 or (name not in full and name in many)]
     word = (
         "confirmed"
         if len(yes) == len(known)
@@ -143,7 +146,7 @@ def _weakened(shares: Mapping[tuple[str, str], Numbers], layers: Sequence[str], 
 
 def _less(share: Numbers) -> int:
     """Say whether a share is surely less than that of a field that is filled (1), or more (-1)."""
-    if share["count"] < 3:
+    if share["count"] < FEWEST_SPREAD:
         return 0
     if share["mean"] + share["interval"] < FILLED:
         return 1

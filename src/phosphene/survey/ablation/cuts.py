@@ -14,7 +14,6 @@ leaves the layers behind with the inputs they are used to.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from phosphene.core.copies import copied
 from phosphene.core.network import Network
 from phosphene.core.record import first_tensor
 from phosphene.errors import NetworkError, UnitError
@@ -117,7 +117,7 @@ def cut(net: Network, what: Cut, means: Tensor | None = None) -> Network:
     )
     if not shape:
         raise NetworkError(f"{what.layer!r} puts out no tensor in a pass: choose another layer")
-    module = copy.deepcopy(net.module)
+    module = copied(net).module
     old = module.get_submodule(address.path)
     if what.units:
         wrong = [unit for unit in what.units if not 0 <= unit < shape[0]]
