@@ -38,3 +38,11 @@ def test_what_is_refused(run: Run, desk: Path) -> None:
     assert "there is no file none.png" in run("compare", *NETS, "-p", "none.png").err
     number = run("compare", *NETS, *HOW, "--unit", "9", "-o", "out")
     assert "has units 0 to 4, and so no unit 9" in number.err
+
+
+def test_results_are_not_written_among_the_images(run: Run, desk: Path) -> None:
+    done = run("compare", *NETS, "--images", ".", "--steps", "2")
+    assert done.code == 1
+    assert "comparison lies in ., whose pictures are the image set" in done.err
+    found = run("find", "cat.png", "--images", ".", "-o", "out/", "--level", "0.5")
+    assert "lies in ., whose pictures are the image set" in found.err

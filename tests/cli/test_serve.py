@@ -22,7 +22,7 @@ import pytest
 from phosphene.atlas.serving.recorded import difference, recorded_model
 from phosphene.atlas.serving.site_units import SiteUnits
 from phosphene.atlas.site import write
-from phosphene.survey.sweeping.job import weights_of
+from phosphene.survey.sweeping.job import print_of
 from phosphene.zoo.demo import demo
 from tests.atlas.atlases import atlas
 from tests.cli.conftest import Ran
@@ -133,7 +133,7 @@ def test_other_weights_than_the_site_was_made_of_are_told(tmp_path: Path) -> Non
     site = SiteUnits(tmp_path, {}, {"network": "demo"})
     (tmp_path / ".work").mkdir()
     record = tmp_path / ".work" / "atlas.json"
-    record.write_text(json.dumps({"network": f"demo ({weights_of(net)})"}))
+    record.write_text(json.dumps({"network": f"demo ({print_of(net)})"}))
     layers = SiteUnits.of(site_of(tmp_path / "s", "demo")).layers
     same = replace(site, layers={"conv1": layers["conv1"]})
     assert difference(same, net) == ""

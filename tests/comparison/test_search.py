@@ -37,7 +37,7 @@ def test_a_picture_finds_the_units_of_its_colors() -> None:
     assert all(hit.unit != 3 or hit.network != "planted:colors" for hit in found.hits)
     counts = {(s.network, s.layer): s for s in found.searched}
     assert counts["planted:colors", "act"].units == 3
-    assert counts["planted:colors", "act"].expected == pytest.approx(0.3)
+    assert counts["planted:colors", "act"].expected == pytest.approx(0.37)
     assert found.hits[0].heat is not None
 
 

@@ -319,7 +319,7 @@ def test_a_full_disk_half_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     [
         ({"images": 2}, "other images (there a, here b)"),
         ({"more": 1}, "other images (a has changed since)"),
-        ({"network": True}, "other weights of demo"),
+        ({"network": True}, "other weights or code of demo"),
         ({"named": "other"}, "another network (there demo, here other)"),
         ({"layers": ("conv1",)}, "more layers (also relu3, fc7)"),
         ({"layers": (*LAYERS, "fc8")}, "fewer layers (not fc8)"),

@@ -147,7 +147,9 @@ def test_another_result_in_the_same_folder_leaves_nothing_of_the_first(tmp_path)
     assert (folder / "sub" / "001-1-one.png").exists()
     # What a record may not name.
     record = json.loads((folder / "facts.json").read_text())
-    record["panels"][0]["rows"][0]["tiles"] += [{"file": f} for f in ("../x.png", "sub", "", "..")]
+    record["panels"][0]["rows"][0]["tiles"] += [
+        {"file": f} for f in ("../x.png", "sub", "", "..", "\0")
+    ]
     (folder / "facts.json").write_text(json.dumps(record))
     (tmp_path / "x.png").write_text("")
     view.save(first, folder)

@@ -10,7 +10,8 @@ from torch import nn
 
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Preprocessing
-from phosphene.errors import UnknownModel
+from phosphene.errors import NetworkError, UnknownModel
+from phosphene.training.free_norm import FreeNorm
 from phosphene.zoo.catalogue import open_network, opens_by_name
 from phosphene.zoo.untrained import untrained
 
@@ -74,3 +75,31 @@ def test_what_cannot_be() -> None:
         open_network("deno:random")
     with pytest.raises(UnknownModel, match=r"no file a\.mat"):
         open_network("a.mat:random")
+
+
+def test_a_function_may_be_called_random(tmp_path: Path) -> None:
+    (tmp_path / "n.py").write_text(
+        "from torch import nn\nrandom = lambda: nn.Sequential(nn.Conv2d(3, 4, 3))\n"
+    )
+    assert open_network(f"{tmp_path / 'n.py'}:random").module is not None
+    assert open_network(f"{tmp_path / 'n.py'}:random:random").name.endswith(":random")
+
+
+def test_nothing_to_draw_is_said() -> None:
+    with pytest.raises(NetworkError, match="has no parameters to draw anew"):
+        untrained(Network(nn.Sequential(nn.ReLU(), nn.AvgPool2d(2)), Preprocessing((8, 8))))
+
+
+def test_means_of_the_user_s_own_stay() -> None:
+    class Shifted(nn.Conv2d):
+        def __init__(self) -> None:
+            super().__init__(3, 4, 3)
+            self.register_buffer("mean", torch.ones(1))
+
+    free = FreeNorm(4)
+    free.mean.fill_(5)
+    free.variance.fill_(9)
+    net = untrained(Network(nn.Sequential(Shifted(), free), Preprocessing((8, 8))))
+    assert net.module.get_buffer("0.mean").item() == 1
+    assert not net.module.get_buffer("1.mean").any()
+    assert (net.module.get_buffer("1.variance") == 1).all()

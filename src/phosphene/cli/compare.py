@@ -11,6 +11,7 @@ from phosphene.cli import options, studying
 from phosphene.cli.columns import for_a_person
 from phosphene.cli.concept_sets import concepts_of
 from phosphene.cli.options import say
+from phosphene.errors import OutputError
 
 if TYPE_CHECKING:
     from phosphene.comparison.comparison import Comparison
@@ -34,7 +35,7 @@ networks' names or A, B, ...:  --layers A=conv5,B=features.12
 
 A folder gets one page (index.html), figures/ (a PNG a chapter), and numbers
 (comparison.json, comparison.md). Interrupted, the same command goes on where
-it stopped; another network, layer or photograph costs no more than itself.
+it stopped; another photograph costs no more than itself.
 
 [b]Examples[/b]
   phosphene compare motion-small:random motion-small:supervised \
@@ -126,7 +127,8 @@ def compare(
                 tick(done, total, what)
 
             plan = Plan(
-                nets, levels, reference_set(images, nets), _shown(files, failed, photos, images),
+                nets, levels, reference_set(images, nets, place),
+                _shown(files, failed, photos, images),
                 units, tuple(dict.fromkeys(unit or ())), recipes, seed, batch, place, follow,
             )  # fmt: skip
             found = run(plan)
@@ -140,8 +142,24 @@ def compare(
         raise typer.Exit(1)
 
 
-def reference_set(text: str, networks: tuple[Compared, ...]) -> ConceptSet:
-    """Open the one image set of some networks, in the largest of their input sizes."""
+def reference_set(
+    text: str, networks: tuple[Compared, ...], place: Path | None = None
+) -> ConceptSet:
+    """Open the one image set of some networks, in the largest of their input sizes.
+
+    Args:
+        text: As for `concepts_of`.
+        networks: The networks.
+        place: Where the result goes.
+
+    Raises:
+        OutputError: The result would lie among the images, and be taken for some the next time.
+    """
+    if place is not None and Path(text).is_dir() and _among(place, Path(text)):
+        raise OutputError(
+            f"{place} lies in {text}, whose pictures are the image set, and results would be among "
+            "them the next time: give another place behind -o, or a folder of photographs alone"
+        )
     sizes = [one.net.preprocessing.input_size for one in networks]
     size = max(size[0] for size in sizes), max(size[1] for size in sizes)
     scenes = max(size[0], 32), max(size[1], 32)
@@ -175,3 +193,7 @@ def _report(found: Comparison, page: Path, failed: dict[str, str], json: bool) -
     if failed:
         say(f"{len(failed)} could not be read (named above)")
     say(f"{len(found.shorts)} networks: open {page}")
+
+
+def _among(place: Path, folder: Path) -> bool:
+    return place.resolve().is_relative_to(folder.resolve())

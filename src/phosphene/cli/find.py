@@ -20,7 +20,7 @@ HELP = r"""Find the units that answer to a picture or to a concept.
 
 A unit answers to PICTURE (or to --region of it) where its largest value
 there is exceptional: higher than in 99 % of the images of a reference set
-(--images). By chance 1 unit in 100 is; how many are is said beside that.
+(--images). By chance 1 or 2 units in 100 are; how many are stands beside that.
 
 A unit answers to --concept where it is active on the concept's pixels (IoU,
 as phosphene dissect has it), or where it tells images with the concept from
@@ -132,8 +132,8 @@ def find(
     try:
         with in_stages("opening") as tick:
             search = Search(
-                nets, reference_set(images, nets), tuple(layer or ()), level, top, batch, folder,
-                tick,
+                nets, reference_set(images, nets, folder and place.path), tuple(layer or ()),
+                level, top, batch, folder, tick,
             )  # fmt: skip
             if concept is not None:
                 found = find_by_concept(search, concept, by)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from phosphene.comparison.comparison import Comparison
@@ -27,7 +28,7 @@ from phosphene.comparison.plan import FORM, Plan, Progress
 from phosphene.comparison.seen import Seen, has_map, seen
 from phosphene.comparison.units import TOGETHER, maximised, strongest
 from phosphene.core.network import Network
-from phosphene.errors import UnitError
+from phosphene.errors import ImageError
 from phosphene.image import to_tensor
 from phosphene.studies.ledger import Cell
 from phosphene.survey.dissection.concepts import digest
@@ -94,8 +95,8 @@ def _ground(plan: Plan) -> Orientation:
         step = max(1.0, count / _SAMPLE)
         found = []
         for index in range(min(count, _SAMPLE)):
-            image = to_tensor(plan.concepts.image(int(index * step)))
-            found.append(orientation(image))
+            with suppress(ImageError):  # named by the passes
+                found.append(orientation(to_tensor(plan.concepts.image(int(index * step)))))
         shares = [o.horizontal for o in found if o.horizontal is not None]
         share = sum(shares) / len(shares) if shares else None
         return Cell({"horizontal": share, "histogram": mean_histogram(found)})
@@ -131,14 +132,6 @@ def _units(
     here = [number for number, name in enumerate(layers) if name]
     widths = {passes[n].facts[str(layers[n])].channels for n in here}
     if plan.chosen:
-        for number in here:
-            width = passes[number].facts[str(layers[number])].channels
-            wrong = [unit for unit in plan.chosen if not 0 <= unit < width]
-            if wrong:
-                raise UnitError(
-                    f"{layers[number]!r} of {plan.networks[number].name} has units 0 to "
-                    f"{width - 1}, and so no unit {wrong[0]}"
-                )
         return [tuple(u for u in plan.chosen if u in own) for own in alive]
     shared = set.intersection(*(alive[n] for n in here)) if len(widths) == 1 else set[int]()
     wanted = min(plan.units, min(len(alive[n]) for n in here))
@@ -212,7 +205,7 @@ class _Work:
             tell = self.progress.within(f"{self.one.short} {layer}: maximising")
             key = {
                 "layer": layer, "units": some, "maxima": [maxima.of(unit) for unit in some],
-                "recipe": str(plan.recipes.activate), "quality": plan.recipes.name,
+                "recipe": repr(plan.recipes.activate), "quality": plan.recipes.name,
                 "canvas": canvas, "seed": plan.seed,
             }  # fmt: skip
             yield plan.cell(
@@ -241,7 +234,12 @@ class _Work:
         ready = zip(plan.photos, plan.names, plan.photo_ids, strict=True)
         for photo, name, contents in ready:
             tell = self.progress.within(f"{self.one.short} {layer}: {kind} of {name}")
-            key = {"layer": layer, "photograph": contents, "recipe": str(recipe), "seed": plan.seed}
+            key = {
+                "layer": layer,
+                "photograph": contents,
+                "recipe": repr(recipe),
+                "seed": plan.seed,
+            }
             cell = plan.cell(
                 kind, self.number, key,
                 lambda photo=photo, tell=tell: made(  # type: ignore[misc]

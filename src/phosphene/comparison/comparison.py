@@ -74,7 +74,7 @@ class Comparison(Shows):
             "networks": "; ".join(f"{n.name}: {n.net.preprocessing}" for n in plan.networks),
             "levels": "; ".join(self.titles),
             "image set": f"{len(concepts)} of {concepts.name}, {concepts.image_size[1]}x"
-            f"{concepts.image_size[0]}, stretched to the input of each network",
+            f"{concepts.image_size[0]} (of photographs the middle), stretched to each input",
             "M": "the largest activation of each unit over the image set, for every network",
             "units": ", ".join(map(str, plan.chosen)) or f"{plan.units} of each layer",
             "maximisation": str(plan.recipes.activate),

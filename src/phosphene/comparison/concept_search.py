@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phosphene.comparison.hits import Hit, Hits, Searched
-from phosphene.comparison.search import Search, best_of, strongest_of
+from phosphene.comparison.search import Search, best_of, strongest_of, unread
 from phosphene.comparison.seen import Seen, has_map
 from phosphene.comparison.selectivity import auc, average_precision, by_chance
 from phosphene.errors import ImageError, SettingError, nearest
@@ -55,6 +55,11 @@ def find_by_concept(search: Search, concept: str, by: By | None = None) -> Hits:
     chance = by_chance(with_it, without)
     mapped = all(has_map(fact) for one in known for fact in one.facts.values())
     rank: By = by or ("iou" if mapped else "auc")
+    if rank == "iou" and not any(has_map(fact) for one in known for fact in one.facts.values()):
+        raise SettingError(
+            "units are ranked by IoU where they have maps, and none of these layers has: name "
+            "others, or give --by auc"
+        )
     found: list[tuple[Hit, Seen]] = []
     searched = []
     for number_of, one in enumerate(known):
@@ -92,7 +97,7 @@ def find_by_concept(search: Search, concept: str, by: By | None = None) -> Hits:
         if rank == "iou"
         else "AUC beyond the best of as many units by chance, 0.5 + deviation x sqrt(2 log units)",
     }
-    title, notes = f"Units that answer to {name}", tuple(search.notes)
+    title, notes = f"Units that answer to {name}", (*search.notes, *unread(known))
     if not any(hit.answers for hit in best):
         notes = (*notes, "none of the units answers: the best are shown all the same")
     return Hits(title, tuple(best), tuple(searched), search.facts(**told), notes)

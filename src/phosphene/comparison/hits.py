@@ -106,11 +106,15 @@ class Hits(Shows):
 
     def tables(self) -> tuple[Table, ...]:
         """Tabulate the units, and how many answer in each layer."""
-        names = tuple(self.hits[0].numbers) if self.hits else ()
+        # Not all have all: of layers without maps there is no IoU.
+        names = tuple(dict.fromkeys(name for hit in self.hits for name in hit.numbers))
         ranked = tuple(
-            (f"{n}", h.network, h.layer, h.unit, *h.numbers.values(), "yes" if h.answers else "no")
+            (
+                f"{n}", h.network, h.layer, h.unit, *map(h.numbers.get, names),
+                "yes" if h.answers else "no",
+            )
             for n, h in enumerate(self.hits, 1)
-        )
+        )  # fmt: skip
         counted = tuple(
             (f"{s.network}, {s.layer}", s.units, s.answering, s.expected) for s in self.searched
         )

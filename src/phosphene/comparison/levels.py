@@ -62,13 +62,27 @@ def shared_levels(networks: Sequence[Compared], most: int = LEVELS) -> tuple[Lev
     The ends of the networks' steps (as a survey chooses them) that all networks have by name; where
     they share none, those at the same shares of each network's depth.
     """
-    own = [default_layers(one.net, _ALL) for one in networks]
+    own = [_without_tokens(one.net, default_layers(one.net, _ALL)) for one in networks]
     names = [name for name in own[0] if all(name in other for other in own[1:])]
     if names:
         return tuple(Level(name, (name,) * len(networks)) for name in _spread(names, most))
     count = min(most, *map(len, own))
     picked = [_spread(layers, count) for layers in own]
     return tuple(Level(_title(row), row) for row in zip(*picked, strict=True))
+
+
+def shape_of(net: Network, layer: str) -> tuple[int, ...]:
+    """Return what a layer puts out for one image: (c), (tokens, c) or (c, h, w)."""
+    address = net.address(layer)
+    return next((one.shape for one in net.layers() if net.address(one.name) == address), ())
+
+
+def _without_tokens(net: Network, names: Sequence[str]) -> list[str]:
+    shapes = {layer.name: layer.shape for layer in net.layers()}
+    found = [name for name in names if len(shapes[name]) != 2]
+    if not found:
+        raise SettingError(f"{net.name} has tokens in all layers, and maps or codes are compared")
+    return found
 
 
 def has_layer(net: Network, layer: str) -> bool:
@@ -86,10 +100,10 @@ def _shared(layer: str, networks: Sequence[Compared]) -> Level:
         known = [found.name for found in networks[0].net.layers()]
         raise UnknownLayer(f"no network has a layer {layer!r}{nearest(layer, known)}")
     if lacking:
-        offer = nearest(layer, [found.name for found in lacking[0].net.layers()])
+        offer = (nearest(layer, [f.name for f in lacking[0].net.layers()]) or "").rstrip("?")
         other = next(one for one in networks if one not in lacking)
         raise UnknownLayer(
-            f"{other.name} has a layer {layer!r}, and {lacking[0].name} has none{offer or ''}: say "
+            f"{other.name} has a layer {layer!r}, and {lacking[0].name} has none{offer}: say "
             f"what stands beside it, as --layers {other.short}={layer},{lacking[0].short}=LAYER, "
             "or leave that network out there"
         )
@@ -102,6 +116,11 @@ def _paired(parts: Sequence[str], networks: Sequence[Compared]) -> Level:
         who, _, layer = part.partition("=")
         number = _number(who.strip(), networks)
         networks[number].net.address(layer.strip())  # raises where there is none
+        if layers[number] is not None:
+            raise SettingError(
+                f"{networks[number].name} has two layers at one level, {layers[number]} and "
+                f"{layer.strip()}: give --layers once for each level"
+            )
         layers[number] = layer.strip()
     return Level(_title(tuple(layers)), tuple(layers))
 

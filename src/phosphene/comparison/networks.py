@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from phosphene.core.copies import copied
 from phosphene.core.network import Network
-from phosphene.errors import NetworkError, SettingError
+from phosphene.errors import NetworkError, SettingError, first_line
 from phosphene.image import numbered
 from phosphene.training.absorption import absorb
 from phosphene.training.free_norm import FreeNorm
+
+# Outputs of a network with its normalization absorbed differ by rounding alone.
+_SAME = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +74,28 @@ def _absorbed(net: Network) -> tuple[Network, tuple[str, ...], str]:
     own = copied(net)
     try:
         done = absorb(own.module)
-    except NetworkError as error:
-        return net, (), f"{net.name}: normalization was not absorbed ({error})"
-    own.module.eval()
+        own.module.eval()
+        apart = _apart(net, own)
+    except (NetworkError, AttributeError, RuntimeError, TypeError, KeyError) as error:
+        return net, (), f"{net.name}: normalization was not absorbed ({first_line(error)})"
+    if not apart < _SAME:
+        return (
+            net,
+            (),
+            (
+                f"{net.name}: normalization was not absorbed (it does not stand behind the layers "
+                "that its module lists before it)"
+            ),
+        )
     return own, tuple(done), ""
+
+
+def _apart(net: Network, other: Network) -> float:
+    """Return how far two networks' outputs lie apart for noise, as a share of the first's."""
+    noise = torch.rand(net.blank().shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        one, two = (n.output(noise.to(n.device, n.dtype)).double() for n in (net, other))
+    return float((one - two).norm() / one.norm().clamp(min=1e-12))
 
 
 def _common(names: Sequence[str]) -> int:

@@ -43,8 +43,8 @@ class Orientation:
 
     Attributes:
         horizontal: Share of horizontal energy, 0 to 1; `None` for a picture without structure.
-        histogram: Share of the energy by orientation, from 0 (horizontal) on in steps of 180 /
-            `BINS` degrees, each around its angle; all 0 for a picture without structure.
+        histogram: Share of the energy by orientation, from 0 (horizontal) clockwise in steps of
+            180 / `BINS` degrees, each around its angle; all 0 for a picture without structure.
     """
 
     horizontal: float | None

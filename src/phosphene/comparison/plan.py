@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from phosphene.comparison.levels import Level
+from phosphene.comparison.levels import Level, shape_of
 from phosphene.comparison.networks import Compared
 from phosphene.comparison.recipes import Recipes, recipes_of
-from phosphene.errors import SettingError
+from phosphene.errors import SettingError, UnitError
 from phosphene.image import name_of, numbered
 from phosphene.studies.identity import identity, photo_id
 from phosphene.studies.ledger import Cell, Ledger
@@ -47,7 +47,8 @@ class Plan:
         tick: Told of progress.
 
     Raises:
-        SettingError: A number cannot be.
+        SettingError: A number cannot be, or a layer puts out tokens.
+        UnitError: A layer has no such unit.
     """
 
     networks: tuple[Compared, ...]
@@ -73,6 +74,21 @@ class Plan:
                 raise SettingError(
                     f"{one.name} has a layer at no level: name one for it, or leave it out"
                 )
+            for layer in self.layers(number):
+                self._check(one, layer)
+
+    def _check(self, one: Compared, layer: str) -> None:
+        shape = shape_of(one.net, layer)
+        if len(shape) == 2:
+            raise SettingError(
+                f"layer {layer!r} of {one.name} puts out {shape[0]} tokens, and maps or codes are "
+                "compared: choose another layer"
+            )
+        wrong = [unit for unit in self.chosen if shape and not 0 <= unit < shape[0]]
+        if wrong:
+            raise UnitError(
+                f"{layer!r} of {one.name} has units 0 to {shape[0] - 1}, and so no unit {wrong[0]}"
+            )
 
     def layers(self, number: int) -> tuple[str, ...]:
         """List the layers of a network, each once."""

@@ -26,7 +26,7 @@ from phosphene.comparison.image_peaks import excess, share_below
 from phosphene.comparison.levels import has_layer
 from phosphene.comparison.networks import Compared
 from phosphene.comparison.region import Box, Region, looking_at
-from phosphene.comparison.seen import Seen, seen
+from phosphene.comparison.seen import Seen, has_map, seen
 from phosphene.core.network import Network
 from phosphene.core.seed import as_maps
 from phosphene.display import normalize_map, overlay
@@ -148,6 +148,8 @@ def find_by_picture(search: Search, photo: Any, region: Region | None = None) ->
     found: list[tuple[Hit, Seen]] = []
     searched = []
     known = search.passes()
+    if region is not None:
+        _check_maps(known)
     for one in known:
         key = one.net.name
         _, codes = own[key].record(ready[key][0], tuple(one.facts))
@@ -163,17 +165,21 @@ def find_by_picture(search: Search, photo: Any, region: Region | None = None) ->
                 hit = Hit(key, layer, unit, numbers, bool(shares[unit] >= search.level))
                 found.append((hit, one))
             answering = int((shares[alive] >= search.level).sum())
-            expected = round(len(alive) * (1 - search.level), 2)
+            expected = round(len(alive) * answers_by_chance(len(values), search.level), 2)
             searched.append(Searched(key, layer, len(alive), answering, expected))
     best = best_of(found, search.count)
     shown = []
     for hit, one in best:
         image, box = ready[hit.network][0], boxes[hit.network]
-        heat = _heat(own[hit.network], one, hit, image, box)
+        mapped = has_map(one.facts[hit.layer])
+        heat = _heat(own[hit.network], one, hit, image, box) if mapped else None
         shown.append(replace(hit, patches=strongest_of(one, hit), heat=heat))
     told = {"picture": name, "region": str(region) if region else "all of it"}
     told["answers"] = f"higher than in {search.level:.1%} of the images of the set"
-    more = [] if len(search.concepts) >= _needed(search.level) else [_too_few(search)]
+    more = [*unread(known)]
+    least = min(len(one.peaks.keys) for one in known)
+    if least < _needed(search.level):
+        more.append(_too_few(search, least))
     answering, expected = (
         sum(s.answering for s in searched),
         sum(s.expected or 0 for s in searched),
@@ -187,9 +193,32 @@ def find_by_picture(search: Search, photo: Any, region: Region | None = None) ->
     return Hits(title, tuple(shown), tuple(searched), search.facts(**told), (*search.notes, *more))
 
 
+def _check_maps(known: Sequence[Seen]) -> None:
+    for one in known:
+        for layer, fact in one.facts.items():
+            if not has_map(fact):
+                raise SettingError(
+                    f"units of layer {layer!r} of {one.net.name} have no places on the picture, "
+                    "and a region asks for some: name layers of maps with -l"
+                )
+
+
 def best_of(found: Sequence[tuple[Hit, Seen]], count: int) -> list[tuple[Hit, Seen]]:
     """Return the first of the units, ordered by their scores one after the other."""
     return sorted(found, key=lambda one: tuple(-v for v in one[0].numbers.values()))[:count]
+
+
+def answers_by_chance(images: int, level: float) -> float:
+    """Return how likely a unit answers to a picture that is one of a kind with the images.
+
+    All ranks among `images + 1` are as likely, and those answer from which `level` of the images
+    are below: of n that is `(n - ceil(level n) + 1) / (n + 1)`, more than `1 - level`.
+
+    >>> round(answers_by_chance(20, 0.9), 4), round(answers_by_chance(100, 0.99), 4)
+    (0.1429, 0.0198)
+    """
+    least = math.ceil(round(level * images, 6))
+    return (images - least + 1) / (images + 1)
 
 
 def _needed(level: float) -> int:
@@ -201,9 +230,15 @@ def _needed(level: float) -> int:
     return math.ceil(round(1 / (1 - level), 6))
 
 
-def _too_few(search: Search) -> str:
+def unread(known: Sequence[Seen]) -> tuple[str, ...]:
+    """Name images of the set that could not be read, and are left out."""
+    failed = {name: why for one in known for name, why in one.failed.items()}
+    return tuple(f"left out of the set: {why}" for why in dict.fromkeys(failed.values()))
+
+
+def _too_few(search: Search, images: int) -> str:
     return (
-        f"{len(search.concepts)} images are too few to say that a response is higher than in "
+        f"{images} images are too few to say that a response is higher than in "
         f"{search.level:.1%} of them: give {_needed(search.level)} or more, or a lower --level"
     )
 

@@ -15,6 +15,7 @@ from phosphene.comparison.concept_means import ConceptMeans
 from phosphene.comparison.image_peaks import ImagePeaks
 from phosphene.core.network import Network
 from phosphene.errors import ImageError
+from phosphene.studies.identity import source
 from phosphene.survey.collector import Collector
 from phosphene.survey.dissection.concepts import ConceptSet, digest
 from phosphene.survey.dissection.images import concept_images
@@ -103,7 +104,7 @@ def seen(
     place = None
     if folder is not None:
         job = job_of(net, images, collectors, False)
-        place = folder / digest(sorted(job.items()))
+        place = folder / digest([source(), sorted(job.items())])
     count = len(concepts)
     found = sweep(
         net, images, collectors, batch=batch, folder=place,

@@ -90,7 +90,7 @@ def plots(
         for number, short in enumerate(shorts):
             own = [_share(row[number], kind) for row in entries]
             heights = tuple(100 * v["mean"] if v["count"] else math.nan for v in own)
-            bars = tuple(100 * (v["interval"] or 0.0) for v in own)
+            bars = tuple(100 * (v["interval"] if v["count"] >= _ENOUGH else 0.0) for v in own)
             series.append(Series(short, names, heights, bars))
         if ground.horizontal is not None:
             level = (100 * ground.horizontal,) * len(names)
@@ -120,6 +120,11 @@ def verdicts(
             for short, entry in zip(shorts, row, strict=True)
             if (share := _share(entry, "maximised"))["count"] >= _ENOUGH
         }
+        there = [s for s, entry in zip(shorts, row, strict=True) if entry is not None]
+        few = [short for short in there if short not in known]
+        if len(there) < 2:
+            found.append(f"{title}: only {there[0] if there else 'none'} is there to be compared")
+            continue
         if len(known) < 2:
             found.append(f"{title}: of fewer than {_ENOUGH} units nothing can be said")
             continue
@@ -137,7 +142,8 @@ def verdicts(
             f"{said(two, 1, 100)} %"
         )
         said_so = "is the most horizontal" if sure else "is the most horizontal, but not for sure"
-        found.append(f"{title}: {first} {said_so} ({numbers})")
+        left = f"; of {', '.join(few)} too few units" if few else ""
+        found.append(f"{title}: {first} {said_so} ({numbers}{left})")
     return tuple(found)
 
 

@@ -157,7 +157,7 @@ def _codes(
     for number, key in enumerate(keys):
         if tick:
             tick(len(keys) + number, 2 * len(keys))
-        code = showing(seen.net.prepare(seen.images.read(key))[0])[layer][0]
+        code = as_maps(showing(seen.net.prepare(seen.images.read(key))[0])[layer])[0][0]
         for unit, own in peaks.items():
             for peak in own:
                 if peak.key == key:

@@ -117,7 +117,7 @@ def clear(folder: Path, names: Iterable[object]) -> None:
     """
     for name in names:
         if isinstance(name, str) and name and Path(name).name == name:
-            with suppress(OSError):
+            with suppress(OSError, ValueError):
                 (folder / name).unlink()
 
 

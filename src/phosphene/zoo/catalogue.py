@@ -131,7 +131,7 @@ def _opened(
 ) -> Network:
     borrowed = next((prefix for prefix in BORROWED if name.startswith(prefix)), None)
     network: Network
-    if name.endswith(RANDOM) and not borrowed and name not in SMALL:
+    if _before_learning(name) and not borrowed and name not in SMALL:
         if weights is not None:
             raise UnknownModel(f"{name} is drawn anew, and weights are given as well: say one")
         network = _opened(name.removesuffix(RANDOM), None, prototxt, size)
@@ -163,6 +163,11 @@ def _opened(
     else:
         network = _from_file(name, size)
     return network
+
+
+def _before_learning(name: str) -> bool:
+    """Whether a name ends in `:random`, which a function of the user's may be called, too."""
+    return name.endswith(RANDOM) and not name.removesuffix(RANDOM).endswith(".py")
 
 
 def _with_metadata(network: Network, weights: str | Path | None) -> Network:

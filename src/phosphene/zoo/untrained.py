@@ -18,7 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from phosphene.core.network import Network
+from phosphene.errors import NetworkError
 from phosphene.zoo.catalogue import RANDOM
+
+_OURS = ("mean", "variance")
+"""What `training.FreeNorm` has seen; of PyTorch's normalizations it is called running."""
 
 
 @torch.no_grad()
@@ -31,14 +35,26 @@ def untrained(net: Network, seed: int = 0) -> Network:
 
     Returns:
         The module under the name with `:random`, without class names, which would only mislead.
+
+    Raises:
+        NetworkError: It has no parameters.
     """
+    drawn = 0
     for path, module in net.module.named_modules():
         for name, value in module.named_parameters(path, recurse=False):
             if value.is_floating_point():
                 value.copy_(_drawn(module, name, value, seed))
-        for name, value in module.named_buffers(recurse=False):
-            if name in ("running_mean", "running_var"):
-                value.fill_(float(name == "running_var"))
+                drawn += value.dim() > 1
+        kept = dict(module.named_buffers(recurse=False))
+        mean, variance = _OURS if set(_OURS) <= set(kept) else ("running_mean", "running_var")
+        if mean in kept and variance in kept:
+            kept[mean].zero_()
+            kept[variance].fill_(1)
+    if not drawn:
+        raise NetworkError(
+            f"{net.name} has no parameters to draw anew: a frozen program holds its weights as "
+            "constants, so open the one it was made of"
+        )
     return Network(net.module, net.preprocessing, (), f"{net.name}{RANDOM}", net.aliases)
 
 

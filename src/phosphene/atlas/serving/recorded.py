@@ -15,7 +15,7 @@ from phosphene.atlas.plan import WORK
 from phosphene.atlas.serving.site_units import SiteUnits
 from phosphene.core.network import Network
 from phosphene.errors import UnknownLayer
-from phosphene.survey.sweeping.job import weights_of
+from phosphene.survey.sweeping.job import print_of
 from phosphene.zoo.catalogue import NAMES
 
 _BORROWED = re.compile(r"(torchvision|timm):[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
@@ -41,7 +41,7 @@ def difference(site: SiteUnits, net: Network) -> str:
         if layer.units and own.shape and max(layer.units) >= own.shape[0]:
             return f"{net.name} has fewer units in {name} than the site: it is another network."
     recorded = _weights(site.root)
-    if recorded and not recorded.endswith(f"({weights_of(net)})"):
+    if recorded and not recorded.endswith(f"({print_of(net)})"):
         return f"{net.name} has other weights than the network of the site: its units may differ."
     return ""
 

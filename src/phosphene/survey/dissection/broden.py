@@ -101,8 +101,11 @@ class Broden(ConceptSet):
 
     @property
     def fingerprint(self) -> str:
-        """A hash of what the set consists of."""
-        return digest((super().fingerprint, self.rows))
+        """A hash of what the set consists of; images and label maps by their sizes and times."""
+        images = self.folder / "images"
+        used = [images / name for r in self.rows for name in (r.image, *(f for _, f in r.files))]
+        stats = [(s.st_size, s.st_mtime_ns) for p in used if p.exists() for s in [p.stat()]]
+        return digest((super().fingerprint, self.rows, stats))
 
 
 def is_broden(folder: Path) -> bool:

@@ -25,7 +25,8 @@ def told_apart(job: Job, other: Job) -> str:
         here 4)"; empty where they are the same.
     """
     found: list[str] = []
-    for what in differences(job, other):
+    apart = differences(job, other)
+    for what in apart:
         here, there = job.get(what, ""), other.get(what, "")
         if what in ("network", "images"):
             found.append(_named(what, here, there))
@@ -34,7 +35,10 @@ def told_apart(job: Job, other: Job) -> str:
         elif what == "layers":
             found.append(_layers(here.split(", "), there.split(", ")))
         elif what == "collectors":
-            found += _collectors(here, there, "layers" in differences(job, other))
+            found += _collectors(here, there, "layers" in apart)
+        elif what == "details of preprocessing":
+            # A line of text rounds, and leaves out the kernel and what a mean image holds.
+            found += [] if "preprocessing" in apart else [f"other {what}"]
         else:
             found.append(f"another {what}")
     return " and ".join(found)
@@ -45,7 +49,11 @@ def _named(what: str, here: str, there: str) -> str:
     one, another = (text.rpartition(" (")[0] or text for text in (here, there))
     if one == another:
         network = what == "network"
-        return f"other weights of {one}" if network else f"other images ({one} has changed since)"
+        return (
+            f"other weights or code of {one}"
+            if network
+            else f"other images ({one} has changed since)"
+        )
     return f"{'another' if what == 'network' else 'other'} {what} (there {another}, here {one})"
 
 

@@ -7,8 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
+from phosphene.core.contents import sight_of, structure_of, weights_of
 from phosphene.core.network import Network
 from phosphene.survey.collector import Collector
 from phosphene.survey.images import ImageSet
@@ -23,12 +22,19 @@ def job_of(net: Network, images: ImageSet, collectors: Mapping[str, Collector], 
     """Describe a sweep; `differing.told_apart` says what tells it from another."""
     made = {name: (type(c).__name__, settings(c)) for name, c in collectors.items()}
     return {
-        "network": f"{net.name} ({weights_of(net)})",
+        "network": f"{net.name} ({print_of(net)})",
         "preprocessing": f"{net.preprocessing}{', whole photographs' if whole else ''}",
+        "details of preprocessing": sight_of(net.preprocessing)[:16],
         "images": f"{images.name} ({images.fingerprint})",
         "layers": ", ".join(dict.fromkeys(name for c in collectors.values() for name in c.layers)),
         "collectors": json.dumps(made, sort_keys=True) if made else "",
     }
+
+
+def print_of(net: Network) -> str:
+    """Return a hash of a network's weights and of what its modules compute from them."""
+    both = weights_of(net.module) + structure_of(net.module)
+    return hashlib.sha256(both.encode()).hexdigest()[:16]
 
 
 def differences(job: Job, other: Job) -> list[str]:
@@ -47,19 +53,6 @@ def settings(collector: Collector) -> dict[str, Any]:
     names = [name for name in dir(collector) if not name.startswith("_")]
     plain = {name: _plain(getattr(collector, name)) for name in names if name in _fields(collector)}
     return {name: value for name, value in plain.items() if value is not ...}
-
-
-def weights_of(net: Network) -> str:
-    """Return a hash of a network's weights and of how its modules are put together."""
-    found = hashlib.blake2b(digest_size=8)
-    found.update(str(net.module).encode())
-    named = [*net.module.named_parameters(), *net.module.named_buffers()]
-    for name, value in named:
-        found.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        if value.device.type != "meta":
-            data = value.detach().cpu().contiguous().reshape(-1)
-            found.update(data.view(torch.uint8).numpy().data)
-    return found.hexdigest()
 
 
 def _fields(collector: Collector) -> set[str]:
