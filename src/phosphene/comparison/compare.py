@@ -23,7 +23,7 @@ from phosphene.comparison.dissected import dissected, labels_of
 from phosphene.comparison.entry import Entry, Opinion
 from phosphene.comparison.opinions import opinions
 from phosphene.comparison.orientation import Orientation, mean_histogram, orientation
-from phosphene.comparison.photographs import KINDS, answer, made
+from phosphene.comparison.photographs import KINDS, STRENGTH, answer, made
 from phosphene.comparison.plan import FORM, Plan, Progress
 from phosphene.comparison.seen import Seen, has_map, seen
 from phosphene.comparison.units import TOGETHER, maximised, strongest
@@ -238,6 +238,7 @@ class _Work:
                 "layer": layer,
                 "photograph": contents,
                 "recipe": repr(recipe),
+                "strength": STRENGTH,
                 "seed": plan.seed,
             }
             cell = plan.cell(

@@ -10,6 +10,7 @@ from typing import Any
 
 from phosphene.comparison.entry import Entry
 from phosphene.comparison.orientation import Orientation
+from phosphene.comparison.photographs import STRENGTH
 from phosphene.comparison.plan import Plan
 from phosphene.comparison.shown import disagreement_panel, photograph_panels, unit_panels
 from phosphene.comparison.tables import (
@@ -79,7 +80,7 @@ class Comparison(Shows):
             "units": ", ".join(map(str, plan.chosen)) or f"{plan.units} of each layer",
             "maximisation": str(plan.recipes.activate),
             "inversion": str(plan.recipes.invert),
-            "caricature": str(plan.recipes.caricature),
+            "caricature": f"{plan.recipes.caricature}, C = {STRENGTH:g}",
             "quality": plan.recipes.name,
             "seed": str(plan.seed),
         }

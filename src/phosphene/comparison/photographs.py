@@ -17,6 +17,8 @@ from phosphene.studies.ledger import Cell
 
 Tick = Callable[[int, int], None]
 KINDS = ("inversion", "caricature")
+STRENGTH = 10.0
+"""C of caricatures. With the papers' 1 priors blur what first layers see."""
 
 
 def made(
@@ -37,7 +39,9 @@ def made(
             found = invert(net, photo, layer, quality=recipes.invert, seed=seed, watch=watch)
         else:
             quality = recipes.caricature
-            found = caricature(net, photo, layer, quality=quality, seed=seed, watch=watch)
+            found = caricature(
+                net, photo, layer, strength=STRENGTH, quality=quality, seed=seed, watch=watch
+            )
     except UnitError as silence:
         return Cell({"why": str(silence)})
     if found.interrupted:

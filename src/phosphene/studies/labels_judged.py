@@ -53,7 +53,7 @@ def verdict(own: Mapping[str, Any]) -> str:
         "yes": "as little as maps of different photographs",
         "in part": "surely more than maps of different photographs",
         "hardly": "nearly as if nothing had been permuted",
-        "cannot tell": "of fewer than 3 photographs",
+        "cannot tell": "which these photographs cannot place between their own and others'",
     }[grade(over, other)]
     said = (
         f"Alike to that of permuted labels by {tabulated.said(permuted, 2)}, {kept} "
