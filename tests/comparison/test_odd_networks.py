@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 from torch import Tensor, nn
 
@@ -153,6 +154,17 @@ def test_units_without_places_answer_to_no_region() -> None:
     codes = Search(networks[:1], search.concepts, layers=("mix",))
     with pytest.raises(SettingError, match="ranked by IoU where they have maps"):
         find_by_concept(codes, "color:red", "iou")
+
+
+def test_layers_in_which_nothing_is_active_are_named() -> None:
+    dead = colored("dead")
+    with torch.no_grad():
+        dead.module.get_parameter("conv.bias").fill_(-100)
+    levels = (Level("act", ("act", "act")),)
+    concepts = scene_concepts(4, size=(32, 32))
+    nets = compared([dead, colored("alive")])
+    found = compare(Plan(nets, levels, concepts, units=2, recipes=recipes_of("quick", 2)))
+    assert any("no unit of act of dead is active on the image set" in w for w in found.warnings)
 
 
 def test_one_network_alone_is_not_the_most_of_anything() -> None:

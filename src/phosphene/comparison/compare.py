@@ -45,7 +45,6 @@ def compare(plan: Plan) -> Comparison:
 
     Raises:
         ImageError: No image of the set can be read, or a photograph cannot.
-        UnitError: A layer has no unit of a number that was asked for, or no unit is alive.
         OutputError: The folder cannot be written.
         KeyboardInterrupt: It was interrupted; what was done stays in the folder.
     """

@@ -101,7 +101,12 @@ class Comparison(Shows):
             if blank:
                 said.append(f"{level.title}: blank for {', '.join(blank)}, named without a layer")
             for short, entry in zip(self.shorts, row, strict=True):
-                if entry is not None and len(entry.units) < len(self.plan.chosen):
+                if entry is not None and entry.dead == entry.channels:
+                    said.append(
+                        f"no unit of {entry.layer} of {short} is active on the image set: there is "
+                        "nothing of it to be seen, so give other --images"
+                    )
+                elif entry is not None and len(entry.units) < len(self.plan.chosen):
                     left = sorted(set(self.plan.chosen) - set(entry.units))
                     told = ", ".join(map(str, left))
                     said.append(f"{entry.layer} of {short}: never active on the set: unit {told}")

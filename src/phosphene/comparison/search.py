@@ -184,7 +184,9 @@ def find_by_picture(search: Search, photo: Any, region: Region | None = None) ->
         sum(s.answering for s in searched),
         sum(s.expected or 0 for s in searched),
     )
-    if answering <= expected:
+    if not found:
+        more.append("no unit of these layers is active on the set: give other --images")
+    elif answering <= expected:
         more.append(
             f"{answering} units answer, and {expected:.0f} would to any picture: to these layers "
             "as a whole it is nothing unusual"
