@@ -31,19 +31,19 @@ from typing import Any
 
 from torch import Tensor
 
-from phosphene.core.attention import Rule
 from phosphene.core.copies import copied
 from phosphene.core.network import Network
 from phosphene.core.unit import Unit
 from phosphene.errors import ImageError, SettingError
 from phosphene.panel import Tile
-from phosphene.saliency.explain import AnyRule
 from phosphene.studies import tabulated
 from phosphene.studies.cascade_judged import measured, plots, tables, verdicts_of
 from phosphene.studies.edges import edge_strength
 from phosphene.studies.explained import (
     METHODS,
+    AnyMethod,
     Explained,
+    Method,
     demand_classes,
     drawn,
     explained,
@@ -68,7 +68,7 @@ SHOWN = 2
 def cascade(
     plan: Plan,
     *,
-    methods: Sequence[AnyRule] = METHODS,
+    methods: Sequence[AnyMethod] = METHODS,
     how: How = "permuted",
     independent: bool = False,
 ) -> Findings:
@@ -77,7 +77,8 @@ def cascade(
     Args:
         plan: Two photographs or more, and layers with weights to stop at (6 spread over all depths,
             if none is named).
-        methods: Rules of `explain`; those that do not fit the network are left out, by name.
+        methods: Rules of `explain`, and `"occlusion"`; what does not fit the network is left out,
+            by name.
         how: How weights are randomised (`randomised`).
         independent: Randomise each layer alone instead of with all above it.
 
@@ -151,7 +152,7 @@ def cascade(
 class _Shots:
     """The trained network's maps, made when they are first needed, and comparisons with them."""
 
-    def __init__(self, plan: Plan, methods: Mapping[str, Rule]) -> None:
+    def __init__(self, plan: Plan, methods: Mapping[str, Method]) -> None:
         self._plan, self._methods = plan, methods
         self._made: dict[int, tuple[Tensor, Unit, dict[str, Explained]]] = {}
 

@@ -28,16 +28,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from phosphene.core.attention import Rule
 from phosphene.errors import SettingError
 from phosphene.panel import Tile
-from phosphene.saliency.explain import AnyRule
 from phosphene.studies import tabulated
 from phosphene.studies.deletion_judged import GAMES, RANDOM, measured, plots, tables, verdict
 from phosphene.studies.explained import (
     EDGES,
     METHODS,
     MIDDLE,
+    AnyMethod,
+    Method,
     class_probabilities,
     controls,
     demand_classes,
@@ -63,7 +63,7 @@ _PICTURED = 0.2  # share of pixels that pictures show deleted
 def deletion(
     plan: Plan,
     *,
-    methods: Sequence[AnyRule] = METHODS,
+    methods: Sequence[AnyMethod] = METHODS,
     deleted: str = "mean",
     inserted: str = "blur",
 ) -> Findings:
@@ -72,7 +72,8 @@ def deletion(
     Args:
         plan: Photographs; random orders of each (`repeats`); steps of a curve (`steps`, 12 if not
             given).
-        methods: Rules of `explain`; those that do not fit the network are left out, by name.
+        methods: Rules of `explain`, and `"occlusion"`; what does not fit the network is left out,
+            by name.
         deleted: What is in place of deleted pixels, one of `removal.BASELINES`.
         inserted: What insertion begins with, one of them.
 
@@ -116,7 +117,7 @@ def deletion(
     )
 
 
-def _cell(plan: Plan, number: int, methods: Mapping[str, Rule], bases: tuple[str, str]) -> Cell:
+def _cell(plan: Plan, number: int, methods: Mapping[str, Method], bases: tuple[str, str]) -> Cell:
     steps, shown = plan.steps or STEPS, number < SHOWN
 
     def compute() -> Cell:

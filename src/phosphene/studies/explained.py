@@ -7,7 +7,8 @@ them. Each method says two things about a pixel:
 - the **map**, at least zero, what is looked at: of a reversed network the largest magnitude over
   the colours (Simonyan et al. 2014), of a rule of attention its sum over the channels, cut at zero;
 - the **attribution**, what is reckoned with: of a reversed network the signal itself, signed, per
-  unit of RGB in [0, 1]; a rule of attention has no sign, and its attribution is its map.
+  unit of RGB in [0, 1]; a rule of attention has no sign, and its attribution is its map. Nor has
+  occlusion (`occluding`), whose map is what the class's probability loses.
 
 Controls have maps, too, that know nothing of the network: the photograph's own edges, and a blob in
 the middle.
@@ -27,17 +28,22 @@ from phosphene.core.network import Network
 from phosphene.core.rules import Reversal
 from phosphene.core.seed import as_maps
 from phosphene.core.unit import Unit
+from phosphene.display import heat, normalize_map
 from phosphene.errors import ImageError, NetworkError, ReversalError, SettingError, UnknownLayer
 from phosphene.image import to_image
 from phosphene.saliency.explain import AnyRule, explain
 from phosphene.segmentation.baseline import gaussian_blob
 from phosphene.studies.edges import edge_strength
 from phosphene.studies.lit import everywhere
+from phosphene.studies.occluding import OCCLUSION, Occluding, occluded
 from phosphene.studies.plan import Plan
 from phosphene.studies.reversed_layers import has_classes
 from phosphene.studies.setting import demand_photos
 
 METHODS = ("saliency", "deconvnet", "guided", "excitation", "contrastive", "grad-cam")
+Method = Rule | Occluding
+AnyMethod = AnyRule | Occluding
+"""Also by name: a rule's, or `"occlusion"`."""
 EDGES, MIDDLE = "edges", "middle"
 """Maps that know nothing of the network."""
 
@@ -60,7 +66,7 @@ class Explained:
 
 
 def explained(
-    net: Network, images: Tensor, unit: Unit, methods: Mapping[str, Rule], *, shown: bool = False
+    net: Network, images: Tensor, unit: Unit, methods: Mapping[str, Method], *, shown: bool = False
 ) -> dict[str, Explained]:
     """Explain a class by several methods.
 
@@ -68,21 +74,28 @@ def explained(
         net: The network.
         images: (b, 3, h, w) RGB in [0, 1], on the network's device.
         unit: The class, as `mean_score` makes it.
-        methods: Rules by name, as `fitting` returns them.
+        methods: By name, as `fitting` returns them.
         shown: Whether pictures are made.
 
     Returns:
         By the method's name, on the CPU.
     """
-    sent = explain(net, images, unit, list(methods.values()), top=0)
+    rules = {name: m for name, m in methods.items() if not isinstance(m, Occluding)}
     found = {}
-    for name, saliency in zip(methods, sent, strict=True):
+    for name, method in methods.items():
+        if isinstance(method, Occluding):
+            map_ = occluded(net, images, unit, method)
+            drawn_ = heat(normalize_map(map_[:, None]))
+            pictures = tuple(map(to_image, drawn_)) if shown else ()
+            found[name] = Explained(map_, map_[:, None], False, pictures)
+    sent = explain(net, images, unit, list(rules.values()), top=0) if rules else ()
+    for name, saliency in zip(rules, sent, strict=True):
         map_ = saliency.map[:, 0].detach().float().cpu().nan_to_num()
         signed = isinstance(saliency.rule, Reversal)
         own = saliency.signal.detach().float().cpu() if signed else map_[:, None]
         pictures = tuple(map(to_image, saliency.shown().cpu())) if shown else ()
         found[name] = Explained(map_, own, signed, pictures)
-    return found
+    return {name: found[name] for name in methods}
 
 
 def mean_score(net: Network, image: Tensor, index: int) -> Unit:
@@ -154,7 +167,7 @@ def demand_classes(plan: Plan, study: str, photos: int = 1) -> None:
         )
 
 
-def fitting(plan: Plan, methods: Sequence[AnyRule]) -> tuple[dict[str, Rule], tuple[str, ...]]:
+def fitting(plan: Plan, methods: Sequence[AnyMethod]) -> tuple[dict[str, Method], tuple[str, ...]]:
     """Return the methods that fit the network, by name, and what the others lack.
 
     Attention that names no layer is given the one that `explain` would choose each time.
@@ -165,9 +178,13 @@ def fitting(plan: Plan, methods: Sequence[AnyRule]) -> tuple[dict[str, Rule], tu
     """
     image, _ = plan.net.prepare(plan.photos[0])
     unit = mean_score(plan.net, image, 0)
-    fit: dict[str, Rule] = {}
+    fit: dict[str, Method] = {}
     warnings = []
-    for rule in map(parse_rule, methods):
+    for method in methods:
+        if method == OCCLUSION or isinstance(method, Occluding):
+            fit[OCCLUSION] = method if isinstance(method, Occluding) else Occluding()
+            continue
+        rule = parse_rule(method)
         try:
             (sent,) = explain(plan.net, image, unit, rule, top=0)
         except (ReversalError, SettingError, UnknownLayer) as error:
@@ -180,6 +197,6 @@ def fitting(plan: Plan, methods: Sequence[AnyRule]) -> tuple[dict[str, Rule], tu
     return fit, tuple(warnings)
 
 
-def rules_key(methods: Mapping[str, Rule]) -> list[str]:
+def rules_key(methods: Mapping[str, Method]) -> list[str]:
     """Tell methods in the name of a cell, with the layers they are read at."""
     return [f"{name}: {rule!r}" for name, rule in methods.items()]

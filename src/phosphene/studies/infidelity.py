@@ -36,17 +36,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from phosphene.core.attention import Rule
 from phosphene.core.unit import Unit
 from phosphene.errors import SettingError
 from phosphene.panel import Tile
-from phosphene.saliency.explain import AnyRule
 from phosphene.studies import tabulated
 from phosphene.studies.edges import edge_strength
 from phosphene.studies.explained import (
     EDGES,
     METHODS,
+    AnyMethod,
     Explained,
+    Method,
     class_scores,
     controls,
     demand_classes,
@@ -120,7 +120,7 @@ class _Asked:
 def infidelity(
     plan: Plan,
     *,
-    methods: Sequence[AnyRule] = METHODS,
+    methods: Sequence[AnyMethod] = METHODS,
     perturbation: str = "square",
     deleted: str = "mean",
     scaled: bool = True,
@@ -131,7 +131,8 @@ def infidelity(
 
     Args:
         plan: Photographs; perturbations of each (`steps`, 64 if not given).
-        methods: Rules of `explain`; those that do not fit the network are left out, by name.
+        methods: Rules of `explain`, and `"occlusion"`; what does not fit the network is left out,
+            by name.
         perturbation: `"square"` or `"noise"`.
         deleted: What is in a square instead, one of `removal.BASELINES`.
         scaled: Whether attributions are scaled to fit best, as in the authors' code.
@@ -176,7 +177,7 @@ def infidelity(
     )
 
 
-def _cell(plan: Plan, number: int, methods: Mapping[str, Rule], asked: _Asked) -> Cell:
+def _cell(plan: Plan, number: int, methods: Mapping[str, Method], asked: _Asked) -> Cell:
     shown = number < SHOWN
 
     def compute() -> Cell:
@@ -248,7 +249,7 @@ def _sensitivities(
     plan: Plan,
     image: Tensor,
     unit: Unit,
-    methods: Mapping[str, Rule],
+    methods: Mapping[str, Method],
     sent: Mapping[str, Explained],
     asked: _Asked,
 ) -> dict[str, dict[str, float | None]]:

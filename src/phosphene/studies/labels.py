@@ -31,15 +31,15 @@ from typing import Any
 import torch
 from PIL.Image import Image
 
-from phosphene.core.attention import Rule
 from phosphene.core.network import Network
 from phosphene.errors import SettingError
 from phosphene.panel import Tile
-from phosphene.saliency.explain import AnyRule
 from phosphene.studies import tabulated
 from phosphene.studies.cascade import SHOWN, check_sizes, likeness
 from phosphene.studies.explained import (
     METHODS,
+    AnyMethod,
+    Method,
     demand_classes,
     drawn,
     explained,
@@ -74,7 +74,7 @@ def labels(
     *,
     against: Network | None = None,
     again: Network | None = None,
-    methods: Sequence[AnyRule] = METHODS,
+    methods: Sequence[AnyMethod] = METHODS,
 ) -> Findings:
     """Compare maps with those of a network that was trained on permuted labels.
 
@@ -83,7 +83,8 @@ def labels(
         against: That network; if `None` the demo network's twin, for the demo network alone.
         again: One that was trained in the same way on true labels; without it, what is found may
             be due to another start as well.
-        methods: Rules of `explain`; those that do not fit the network are left out, by name.
+        methods: Rules of `explain`, and `"occlusion"`; what does not fit the network is left out,
+            by name.
 
     Raises:
         ImageError: There are fewer than two photographs, or of several sizes.
@@ -153,7 +154,7 @@ def _match(net: Network, other: Network, what: str) -> None:
 
 
 def _cell(
-    plan: Plan, number: int, other: int, methods: Mapping[str, Rule], nets: Mapping[str, Network]
+    plan: Plan, number: int, other: int, methods: Mapping[str, Method], nets: Mapping[str, Network]
 ) -> Cell:
     shown = number < SHOWN
 
