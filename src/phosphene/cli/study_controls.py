@@ -36,7 +36,7 @@ class StudyControls:
 
     rule: Annotated[
         list[str] | None,
-        typer.Option(metavar="RULE", help="What makes maps: explain's rules, occlusion. Repeatable.",
+        typer.Option(metavar="RULE", help="Maps: explain's rules, or occlusion. Repeatable.",
                      show_default="saliency, deconvnet, guided, excitation, contrastive, grad-cam",
                      rich_help_panel=_PANEL),
     ] = None  # fmt: skip
