@@ -10,7 +10,7 @@ from phosphene.core.copies import copied
 from phosphene.core.network import Network
 from phosphene.core.preprocessing import Preprocessing
 from phosphene.errors import NetworkError, SettingError
-from phosphene.studies.randomised import learned_layers, randomise, weights_of
+from phosphene.studies.randomised import learned_layers, modules_by_layer, randomise
 from tests.studies.plans import demo
 
 
@@ -102,7 +102,7 @@ def test_weights_that_no_module_is_called_for_are_forgotten_too() -> None:
     with torch.no_grad():
         for value in net.module.parameters():
             value.normal_()
-    held = weights_of(net)
+    held = modules_by_layer(net)
     assert list(held) == ["patches", "attention", "head"]
     assert held["attention"] == ("attention", "attention.out_proj")
     assert held["patches"] == ("patches", "")

@@ -9,14 +9,12 @@ from typing import Any
 from phosphene.comparison.entry import Entry
 from phosphene.comparison.orientation import BINS, Orientation, mean_histogram
 from phosphene.panel import Plot, Series, Table
-from phosphene.studies.tabulated import FEWEST, averaged, said
+from phosphene.studies.tabulated import FEWEST, FEWEST_SPREAD, averaged, line, said
 
 Row = tuple[Entry | None, ...]
 _MOST_CONCEPTS = 12
 _TRUSTED = 0.5
 """Share of real images in which the test has to find the label for it to be trusted."""
-_ENOUGH = 3
-"""Units that an interval takes to be worth a verdict."""
 
 
 def summary_table(titles: Sequence[str], shorts: Sequence[str], entries: Sequence[Row]) -> Table:
@@ -89,9 +87,7 @@ def plots(
         series = []
         for number, short in enumerate(shorts):
             own = [_share(row[number], kind) for row in entries]
-            heights = tuple(100 * v["mean"] if v["count"] else math.nan for v in own)
-            bars = tuple(100 * (v["interval"] if v["count"] >= _ENOUGH else 0.0) for v in own)
-            series.append(Series(short, names, heights, bars))
+            series.append(line(short, names, own, 100))
         if ground.horizontal is not None:
             level = (100 * ground.horizontal,) * len(names)
             series.append(Series("the image set", names, level))
@@ -118,7 +114,7 @@ def verdicts(
         known = {
             short: share
             for short, entry in zip(shorts, row, strict=True)
-            if (share := _share(entry, "maximised"))["count"] >= _ENOUGH
+            if (share := _share(entry, "maximised"))["count"] >= FEWEST_SPREAD
         }
         there = [s for s, entry in zip(shorts, row, strict=True) if entry is not None]
         few = [short for short in there if short not in known]
@@ -126,7 +122,7 @@ def verdicts(
             found.append(f"{title}: only {there[0] if there else 'none'} is there to be compared")
             continue
         if len(known) < 2:
-            found.append(f"{title}: of fewer than {_ENOUGH} units nothing can be said")
+            found.append(f"{title}: of fewer than {FEWEST_SPREAD} units nothing can be said")
             continue
         first, one = max(known.items(), key=lambda kv: kv[1]["mean"])
         # By how much each of the others is surely less.

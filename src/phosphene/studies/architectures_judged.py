@@ -12,7 +12,7 @@ from phosphene.panel import Plot, Series, Table
 from phosphene.studies.factorial import difference, judged
 from phosphene.studies.grid import CHOICES, COLUMNS, MEASURES, Grid, Values, corner
 from phosphene.studies.reversed_layers import titled
-from phosphene.studies.tabulated import averaged, said, sure
+from phosphene.studies.tabulated import averaged, line, said, sure
 
 _NEEDED = 0.5
 _MINOR = 0.5
@@ -208,12 +208,7 @@ def plots(grid: Grid) -> tuple[Plot, ...]:
 
 
 def _bars(name: str, found: Mapping[str, Mapping[str, Any]]) -> Series:
-    return Series(
-        name,
-        tuple(found),
-        tuple(float("nan") if v["mean"] is None else v["mean"] for v in found.values()),
-        tuple(v["interval"] or 0.0 for v in found.values()),
-    )
+    return line(name, found, found.values())
 
 
 def _called(rule: Reversal) -> str:

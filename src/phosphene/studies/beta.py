@@ -26,14 +26,13 @@ pixels, and 0 for edges, ramps and lines, however sharp. The photographs' own st
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from torch import Tensor
 
 from phosphene.errors import UnitError
 from phosphene.image import to_image
-from phosphene.panel import Plot, Series, Table, Tile
+from phosphene.panel import Plot, Table, Tile
 from phosphene.preimage.canvas import jitter_of
 from phosphene.preimage.priors import BoundedRange, TotalVariation
 from phosphene.studies import tabulated
@@ -195,10 +194,8 @@ def _plot(found: dict[Key, dict[str, dict[str, Any]]], what: str, title: str) ->
     for layer in dict.fromkeys(key[0] for key in found):
         for jitter in (False, True):
             own = [found[layer, b, jitter][what] for b in BETAS]
-            y = tuple(math.nan if v["mean"] is None else 100 * v["mean"] for v in own)
-            bars = tuple(100 * (v["interval"] or 0) for v in own)
             name = f"{layer}, jitter {'on' if jitter else 'off'}"
-            series.append(Series(name, tuple(f"{b:g}" for b in BETAS), y, bars))
+            series.append(tabulated.line(name, (f"{b:g}" for b in BETAS), own, 100))
     return Plot(title, tuple(series), "beta", "%")
 
 

@@ -20,7 +20,6 @@ pictures and a sentence; the numbers are ours.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,7 +27,7 @@ import torch
 
 from phosphene.errors import UnitError
 from phosphene.image import to_image
-from phosphene.panel import Plot, Series, Table, Tile
+from phosphene.panel import Plot, Table, Tile
 from phosphene.preimage.canvas import PixelSpace
 from phosphene.preimage.energy import Energy
 from phosphene.preimage.priors import NATURAL
@@ -182,9 +181,7 @@ def _plot(layers: Sequence[str], found: Mapping[Key, Mapping[str, Any]]) -> Plot
     series = []
     for layer in layers:
         own = [found[layer, weight]["green"] for weight in WEIGHTS]
-        y = tuple(math.nan if v["mean"] is None else v["mean"] for v in own)
-        bars = tuple(v["interval"] or 0.0 for v in own)
-        series.append(Series(layer, tuple(f"{weight:g}" for weight in WEIGHTS), y, bars))
+        series.append(tabulated.line(layer, (f"{weight:g}" for weight in WEIGHTS), own))
     return Plot("greener than the original by", tuple(series), "weight of the priors", "levels")
 
 

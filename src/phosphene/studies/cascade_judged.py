@@ -69,7 +69,7 @@ def grade(gap: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     >>> grade({**gap, "interval": 0.5}, other)
     'cannot tell'
     """
-    if gap["count"] < 3:
+    if gap["count"] < tabulated.FEWEST_SPREAD:
         return "cannot tell"
     half = KEPT * (1 - other["mean"])
     if tabulated.sure(gap) <= 0:
@@ -185,7 +185,5 @@ def plots(found: Found, stages: Sequence[str], independent: bool) -> tuple[Plot,
 def _line(
     title: str, stages: Mapping[str, Mapping[str, Any]], x: tuple[str, ...], measure: str
 ) -> Series:
-    own = [stages[layer][measure] for layer in x[1:]]
-    heights = (1.0, *(float("nan") if v["mean"] is None else v["mean"] for v in own))
-    bars = (0.0, *(v["interval"] if v["count"] >= 3 else 0.0 for v in own))
-    return Series(title, x, heights, bars)
+    trained = {"mean": 1.0, "interval": 0.0, "count": 1}
+    return tabulated.line(title, x, (trained, *(stages[layer][measure] for layer in x[1:])))

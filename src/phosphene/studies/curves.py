@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from phosphene.panel import Series
-from phosphene.studies.tabulated import FEWEST_SPREAD, averaged
+from phosphene.studies.tabulated import averaged, line
 
 
 def curve(
@@ -29,6 +28,4 @@ def curve(
     rows = list(rows)
     places = tuple(dict.fromkeys(str(row[by]) for row in rows))
     found = [averaged(r.get(what) for r in rows if str(r[by]) == place) for place in places]
-    heights = tuple(math.nan if f["mean"] is None else times * f["mean"] for f in found)
-    bars = tuple(times * f["interval"] if f["count"] >= FEWEST_SPREAD else 0.0 for f in found)
-    return Series(name, places, heights, bars)
+    return line(name, places, found, times)

@@ -69,7 +69,7 @@ def verdict(own: Mapping[str, Any]) -> str:
     if "over_random" not in own["deletion"]:
         return "The control."
     signs = better(own)
-    if own["deletion"]["area"]["count"] < 3:
+    if own["deletion"]["area"]["count"] < tabulated.FEWEST_SPREAD:
         word = "cannot tell of fewer than 3 photographs"
     elif signs == (1, 1):
         word = "yes"

@@ -250,9 +250,7 @@ def _plots(
     series = []
     for condition in conditions:
         found = [shares[layer, condition]["share"] for layer in cells]
-        heights = tuple(100 * (f["mean"] or 0.0) for f in found)
-        bars = tuple(100 * (f["interval"] or 0.0) if f["count"] > 2 else 0.0 for f in found)
-        series.append(Series(titled(condition), tuple(cells), heights, bars))
+        series.append(tabulated.line(titled(condition), cells, found, 100))
     plots = [Plot("effective side", tuple(series), "layer", "% of the field's side")]
     for layer, own in cells.items():
         lines = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from phosphene.panel import Plot, Series, Table
+from phosphene.panel import Plot, Table
 from phosphene.studies import tabulated
 from phosphene.studies.ledger import Cell
 from phosphene.studies.setting import plural
@@ -54,7 +54,7 @@ def verdict(own: Mapping[str, Any]) -> str:
     gain = own.get("over_random", {"count": 0})
     if gain["count"]:
         word = {-1: "yes", 0: "not surely", 1: "no, worse"}[tabulated.sure(gain)]
-        if gain["count"] < 3:
+        if gain["count"] < tabulated.FEWEST_SPREAD:
             word = "cannot tell of fewer than 3 photographs"
         said.append(
             f"Foretells drops better than a random map: {word} ({tabulated.said(gain, 2)})."
@@ -100,10 +100,8 @@ def plots(found: Mapping[str, Mapping[str, Any]]) -> tuple[Plot, ...]:
     for what, title in (("relative", "infidelity, relative"), ("sensitivity", "max-sensitivity")):
         known = {name: own[what] for name, own in found.items() if own.get(what, {}).get("count")}
         if known:
-            heights = tuple(v["mean"] for v in known.values())
-            bars = tuple(v["interval"] if v["count"] >= 3 else 0.0 for v in known.values())
-            series = (Series("", tuple(known), heights, bars),)
-            made.append(Plot(title, series, "method", title, kind="bars"))
+            series = tabulated.line("", known, known.values())
+            made.append(Plot(title, (series,), "method", title, kind="bars"))
     return tuple(made)
 
 

@@ -18,7 +18,6 @@ photographs; classes are those that the network sees in them, unless others are 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,7 +26,7 @@ import torch
 from phosphene.core.seed import as_maps
 from phosphene.errors import NetworkError, PhospheneError
 from phosphene.image import to_image
-from phosphene.panel import Plot, Series, Table, Tile
+from phosphene.panel import Plot, Table, Tile
 from phosphene.preimage.activate import activate
 from phosphene.preimage.canvas import jitter_of
 from phosphene.preimage.maxima import Maxima, measure_maxima
@@ -185,8 +184,7 @@ def _plot(found: Mapping[int, Mapping[str, Any]], amounts: tuple[int, ...]) -> P
     series = []
     for what, name in (("probability", "probability"), ("fine", "fine structures")):
         own = [found[amount][what] for amount in amounts]
-        y = tuple(math.nan if v["mean"] is None else 100 * v["mean"] for v in own)
-        series.append(Series(name, x, y, tuple(100 * (v["interval"] or 0.0) for v in own)))
+        series.append(tabulated.line(name, x, own, 100))
     return Plot("images of classes by jitter", tuple(series), "jitter", "%")
 
 

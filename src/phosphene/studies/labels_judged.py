@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from phosphene.panel import Plot, Series, Table
+from phosphene.panel import Plot, Table
 from phosphene.studies import tabulated
 from phosphene.studies.cascade_judged import grade
 from phosphene.studies.ledger import Cell
@@ -62,7 +62,7 @@ def verdict(own: Mapping[str, Any]) -> str:
     if "labels" not in own:
         return said
     gain = own["labels"]["rank"]
-    if gain["count"] < 3:
+    if gain["count"] < tabulated.FEWEST_SPREAD:
         return f"Depends on the labels: cannot tell. {said}"
     word = {1: "yes", 0: "not surely", -1: "no"}[tabulated.sure(gain)]
     return (
@@ -100,8 +100,6 @@ def plots(found: Mapping[str, Mapping[str, Any]]) -> tuple[Plot, ...]:
     for what in (AGAIN, PERMUTED, OTHER):
         known = [own[what]["rank"] for own in found.values() if what in own]
         if known:
-            heights = tuple(float("nan") if v["mean"] is None else v["mean"] for v in known)
-            bars = tuple(v["interval"] if v["count"] >= 3 else 0.0 for v in known)
-            series.append(Series(what, tuple(found), heights, bars))
+            series.append(tabulated.line(what, found, known))
     title = "rank correlation with the network's map"
     return (Plot(title, tuple(series), "method", "rank correlation", kind="bars"),)

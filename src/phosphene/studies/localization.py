@@ -20,7 +20,6 @@ has the same box for all classes. `whole photograph` is the box that cuts nothin
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -250,8 +249,7 @@ def _plots(
     titles = tuple(METHODS[m] for m in methods)
 
     def series(name: str, of: Sequence[Mapping[str, Any]]) -> Series:
-        heights = tuple(math.nan if v["mean"] is None else 100 * v["mean"] for v in of)
-        return Series(name, titles, heights, tuple(100 * (v["interval"] or 0) for v in of))
+        return tabulated.line(name, titles, of, 100)
 
     for score in ("corloc", "error"):
         bars = (series(e, [found[m, e][score] for m in methods]) for e in cutters)

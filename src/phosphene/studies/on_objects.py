@@ -132,7 +132,7 @@ def _named(start: str) -> str:
 
 def _selective(row: Numbers, rule: str, start: str) -> str:
     word = ("cannot tell", "confirmed", "contradicted")[_sign(row)]
-    if row["over_others"]["count"] < 3:
+    if row["over_others"]["count"] < tabulated.FEWEST_SPREAD:
         word = "cannot tell (3 photographs with masks are needed)"
     return (
         f"{titled(rule)} is selective for the object: {word}. From {_named(start)} "
@@ -183,7 +183,7 @@ def _lacks(found: Mapping[tuple[str, str], Numbers], start: str, masked: Sequenc
 def _whatever(less: Numbers, other: Numbers) -> str:
     """Say whether the predicted class has more on the object than another."""
     what = "How much lies on the object does not depend on the class"
-    if less["count"] < 3:
+    if less["count"] < tabulated.FEWEST_SPREAD:
         return f"{what}: cannot tell (3 photographs with masks are needed)."
     low, high = less["mean"] - less["interval"], less["mean"] + less["interval"]
     if -NEAR <= low and high <= NEAR:

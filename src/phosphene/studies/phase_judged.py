@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from phosphene.panel import Plot, Series, Table
+from phosphene.panel import Plot, Table
 from phosphene.studies.factorial import difference, judged
-from phosphene.studies.tabulated import averaged, said, sure
+from phosphene.studies.tabulated import averaged, line, said, sure
 
 IMAGE = "image"
 """The Fourier transform of the photograph; everything else is a rule."""
@@ -140,9 +140,7 @@ def plot(sources: Sequence[Source]) -> Plot:
     """Draw the edge correlation with the photograph itself, way by way."""
     series = []
     for s in sources:
-        found = [averaged(s.values(way, "own")) for way in WAYS]
-        heights = tuple(float(f["mean"]) for f in found)
-        series.append(Series(s.title, WAYS, heights, tuple(float(f["interval"]) for f in found)))
+        series.append(line(s.title, WAYS, (averaged(s.values(way, "own")) for way in WAYS)))
     return Plot("edges that are left", tuple(series), "", "edge correlation", "bars")
 
 

@@ -36,15 +36,15 @@ def check_how(how: str) -> None:
 
 
 def learned_layers(net: Network) -> tuple[str, ...]:
-    """Return the layers that hold weights, from the image up, each module once; see `weights_of`.
+    """Return the layers that hold weights, from the image up, each once (`modules_by_layer`).
 
     Raises:
         NetworkError: There is none.
     """
-    return tuple(weights_of(net))
+    return tuple(modules_by_layer(net))
 
 
-def weights_of(net: Network) -> dict[str, tuple[str, ...]]:
+def modules_by_layer(net: Network) -> dict[str, tuple[str, ...]]:
     """Return the layers that hold weights, from the image up, and the modules these are of.
 
     What a network holds without calling it (weights that its own code multiplies with, positions
@@ -81,7 +81,7 @@ def randomise(net: Network, layers: Sequence[str], how: How = "permuted", seed: 
         seed: Of the random numbers; each layer draws its own, whichever others are randomised.
     """
     check_how(how)
-    held = weights_of(net)
+    held = modules_by_layer(net)
     for layer in (path for name in layers for path in held.get(name, (name,))):
         name = hashlib.sha256(f"{seed} {layer}".encode()).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(name[:6], "big"))

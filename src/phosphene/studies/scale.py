@@ -224,8 +224,7 @@ def _distances(found: Mapping[str, Mapping[str, Any]]) -> Plot:
     series = []
     for what in ("pixels", "codes"):
         own = [entry[what] for entry in found.values()]
-        y = tuple(math.nan if v["mean"] is None else v["mean"] for v in own)
-        series.append(Series(what, tuple(found), y, tuple(v["interval"] or 0.0 for v in own)))
+        series.append(tabulated.line(what, found, own))
     return Plot("distance of repeats", tuple(series), "layer", "of the distance to the original")
 
 

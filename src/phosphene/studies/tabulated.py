@@ -124,6 +124,26 @@ def table(
     return Table(title, heads(strengths), tuple(rows), note)
 
 
+def line(
+    name: str, x: Iterable[Any], found: Iterable[Mapping[str, Any]], times: float = 1.0
+) -> Series:
+    """Draw means as `averaged` returns them, with intervals where three values make them up.
+
+    Args:
+        name: For the legend.
+        x: Where each stands.
+        found: The means; a gap where there is none.
+        times: What they are multiplied by: 100 for per cent.
+
+    >>> line("", ["a", "b"], [averaged([1.0, 3.0]), averaged([])])
+    Series(name='', x=('a', 'b'), y=(2.0, nan), spread=(0.0, 0.0))
+    """
+    found = list(found)
+    heights = (math.nan if v["mean"] is None else times * v["mean"] for v in found)
+    bars = (times * v["interval"] if v["count"] >= FEWEST_SPREAD else 0.0 for v in found)
+    return Series(name, tuple(x), tuple(heights), tuple(bars))
+
+
 def plot(
     title: str,
     layers: Sequence[str],
@@ -137,10 +157,7 @@ def plot(
     series = []
     for c in strengths:
         found = [measured[layer, c] for layer in layers]
-        heights = tuple(math.nan if v["mean"] is None else times * v["mean"] for v in found)
-        known = (v["interval"] if v["count"] >= FEWEST_SPREAD else 0.0 for v in found)
-        bars = tuple(times * half for half in known)
-        series.append(Series(f"C = {called(c)}", tuple(layers), heights, bars))
+        series.append(line(f"C = {called(c)}", layers, found, times))
     return Plot(title, tuple(series), "layer", unit)
 
 

@@ -157,7 +157,7 @@ def _same(what: str, ratio: Numbers, one: str, other: str) -> str:
     if not ratio["count"]:
         return f"{what}: cannot tell. There is nothing to compare."
     low, high = ratio["mean"] - ratio["interval"], ratio["mean"] + ratio["interval"]
-    if ratio["count"] < 3:
+    if ratio["count"] < FEWEST_SPREAD:
         word = "cannot tell"
     elif low >= 1 - NEAR and high <= 1 + NEAR:
         word = "confirmed"
