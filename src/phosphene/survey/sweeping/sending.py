@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 import sys
 from multiprocessing.reduction import ForkingPickler
 
 import torch
 
+from phosphene.core.copies import copied
 from phosphene.core.network import Network
 from phosphene.errors import NetworkError
 
@@ -38,8 +38,9 @@ def moved(net: Network | None, device: torch.device) -> Network:
     found = net
     if found.device == device or found.device.type == device.type == "cpu":
         return found
-    module = copy.deepcopy(found.module).to(device)
-    return Network(module, found.preprocessing, found.labels, found.name, found.aliases)
+    moved = copied(found)
+    moved.module.to(device)
+    return moved
 
 
 def _importable(name: str) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
 
+from phosphene.core.copies import copied
 from phosphene.core.network import Network
 from phosphene.errors import UnknownLayer
 from phosphene.pretext.rotation import Classifier
@@ -38,10 +37,9 @@ class Learner(nn.Module):
         self, net: Network, classes: int, size: tuple[int, int], setting: ClassificationSetting
     ) -> None:
         super().__init__()
-        module = copy.deepcopy(net.module)
+        own = copied(net)
         if setting.padding is not None:
-            pad_first(module, setting.padding)
-        own = Network(module, net.preprocessing, net.labels, net.name, net.aliases)
+            pad_first(own.module, setting.padding)
         code = _code(own, setting.layer, size)
         if code.ndim not in (2, 4):
             raise UnknownLayer(
@@ -53,7 +51,7 @@ class Learner(nn.Module):
         generator = torch.Generator().manual_seed(setting.seed)
         for layer in (self.classifier.scores, *(_weighted(own, n) for n in setting.renewed)):
             _renew(layer, setting, generator)
-        for weight in module.parameters():
+        for weight in own.module.parameters():
             if weight.is_floating_point():
                 weight.requires_grad_(not setting.frozen)
         self._leave_unused(own.blank(size).detach())

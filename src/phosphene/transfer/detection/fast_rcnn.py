@@ -18,13 +18,13 @@ statistics.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from phosphene.core.copies import copied
 from phosphene.core.maps import fields_of
 from phosphene.core.network import Network
 from phosphene.core.record import record
@@ -92,7 +92,7 @@ class FastRcnn(nn.Module):
         self._preprocessing = net.preprocessing
         self._address = net.address(layout.layer)
         with net.running(gradients=False):
-            self.trunk = copy.deepcopy(net.module).eval().requires_grad_(True)
+            self.trunk = copied(net).module.eval().requires_grad_(True)
         blank = net.blank().detach()
         with torch.no_grad():
             outside = not_reached(self.trunk, blank, self._address)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from phosphene.core.copies import copied
 from phosphene.core.network import Network
 from phosphene.errors import SettingError, first_line, out_of_memory
 from phosphene.training.free_norm import FreeNorm
@@ -49,10 +48,9 @@ class Labeller(nn.Module):
 
     def __init__(self, net: Network, classes: int, setting: LabellingSetting) -> None:
         super().__init__()
-        module = copy.deepcopy(net.module)
+        own = copied(net)
         if setting.padding is not None:
-            pad_first(module, setting.padding)
-        own = Network(module, net.preprocessing, net.labels, net.name, net.aliases)
+            pad_first(own.module, setting.padding)
         own.module.requires_grad_(True)
         if setting.frozen:
             own.module.requires_grad_(False)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 
+from phosphene.core.copies import copied
 from phosphene.core.network import Network
 from phosphene.core.recording import Recorder
 from phosphene.errors import NetworkError, OutOfMemory, SettingError, out_of_memory
@@ -132,8 +132,9 @@ def _on(net: Network, device: torch.device) -> Network:
     """Return a network on a device: itself, or a copy of it."""
     if net.device.type == device.type and device.index in (None, net.device.index):
         return net
-    module = deepcopy(net.module).to(device)
-    return Network(module, net.preprocessing, net.labels, net.name, net.aliases)
+    moved = copied(net)
+    moved.module.to(device)
+    return moved
 
 
 def _blocks(net: Network) -> tuple[str, ...]:

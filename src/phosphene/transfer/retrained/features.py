@@ -6,7 +6,6 @@ mirrored), so that whatever is taught on top can look at the same numbers again 
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import secrets
@@ -22,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from phosphene.core.copies import copied
 from phosphene.core.network import Network
 from phosphene.core.recording import Recorder
 from phosphene.errors import NotFinite, OutputError, UnknownLayer
@@ -101,8 +101,8 @@ def features_of(
     batches = _together(in_turn(len(rows), shown, loaders))
     device = torch.device(device)
     if device.type != net.device.type:
-        module = copy.deepcopy(net.module).to(device)
-        net = Network(module, net.preprocessing, net.labels, net.name, net.aliases)
+        net = copied(net)
+        net.module.to(device)
     recorder = Recorder(net, [layer])
     values: Values | None = None
     store = _Store(at)
