@@ -71,15 +71,17 @@ def shared_levels(networks: Sequence[Compared], most: int = LEVELS) -> tuple[Lev
     return tuple(Level(_title(row), row) for row in zip(*picked, strict=True))
 
 
-def shape_of(net: Network, layer: str) -> tuple[int, ...]:
-    """Return what a layer puts out for one image: (c), (tokens, c) or (c, h, w)."""
-    address = net.address(layer)
-    return next((one.shape for one in net.layers() if net.address(one.name) == address), ())
+def shapes_of(net: Network, names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Return what layers put out for one image: (c), (tokens, c) or (c, h, w); () if it is unknown.
+
+    All by one pass.
+    """
+    known = {net.address(layer.name): layer.shape for layer in net.layers()}
+    return {name: known.get(net.address(name), ()) for name in names}
 
 
 def _without_tokens(net: Network, names: Sequence[str]) -> list[str]:
-    shapes = {layer.name: layer.shape for layer in net.layers()}
-    found = [name for name in names if len(shapes[name]) != 2]
+    found = [name for name, shape in shapes_of(net, names).items() if len(shape) != 2]
     if not found:
         raise SettingError(f"{net.name} has tokens in all layers, and maps or codes are compared")
     return found

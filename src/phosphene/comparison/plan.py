@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from phosphene.comparison.levels import Level, shape_of
+from phosphene.comparison.levels import Level, shapes_of
 from phosphene.comparison.networks import Compared
 from phosphene.comparison.recipes import Recipes, recipes_of
 from phosphene.errors import SettingError, UnitError
@@ -74,11 +74,10 @@ class Plan:
                 raise SettingError(
                     f"{one.name} has a layer at no level: name one for it, or leave it out"
                 )
-            for layer in self.layers(number):
-                self._check(one, layer)
+            for layer, shape in shapes_of(one.net, self.layers(number)).items():
+                self._check(one, layer, shape)
 
-    def _check(self, one: Compared, layer: str) -> None:
-        shape = shape_of(one.net, layer)
+    def _check(self, one: Compared, layer: str, shape: tuple[int, ...]) -> None:
         if len(shape) == 2:
             raise SettingError(
                 f"layer {layer!r} of {one.name} puts out {shape[0]} tokens, and maps or codes are "

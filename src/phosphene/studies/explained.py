@@ -85,8 +85,7 @@ def explained(
     for name, method in methods.items():
         if isinstance(method, Occluding):
             map_ = occluded(net, images, unit, method)
-            drawn_ = heat(normalize_map(map_[:, None]))
-            pictures = tuple(map(to_image, drawn_)) if shown else ()
+            pictures = tuple(map(to_image, heat(normalize_map(map_[:, None])))) if shown else ()
             found[name] = Explained(map_, map_[:, None], False, pictures)
     sent = explain(net, images, unit, list(rules.values()), top=0) if rules else ()
     for name, saliency in zip(rules, sent, strict=True):

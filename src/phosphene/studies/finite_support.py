@@ -177,8 +177,12 @@ def _cell(
         images = _pictures(named, box, sent.image) if shown else {}
         return Cell(values, images)
 
-    key = {"layer": place.name, "rules": [repr(rule) for rule in rules], "shown": shown}
-    key |= {"photo": plan.photo_ids[number]}
+    key = {
+        "photo": plan.photo_ids[number],
+        "layer": place.name,
+        "rules": [repr(rule) for rule in rules],
+        "shown": shown,
+    }
     return plan.cell("support", key, compute)
 
 

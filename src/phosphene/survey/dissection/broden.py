@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,7 @@ class Broden(ConceptSet):
         stacked = np.stack(maps) if maps else np.zeros((0, *size), np.int32)
         return Labels(stacked, tuple(category for category, _ in row.files), row.whole)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """A hash of what the set consists of; images and label maps by their sizes and times."""
         images = self.folder / "images"
